@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/decision_id.h"
+#include "base/time.h"
+
+namespace yardmaster {
+
+/// What an encoder made of a query. Features of two encoders, or of two versions of one, are
+/// never mixed: a policy learns from and decides on one (encoder, version) only.
+struct Features {
+  std::string encoder;        ///< "static", "hash", ...
+  std::uint32_t version = 0;  ///< of the encoder's tables and code
+  std::vector<float> values;
+
+  friend bool operator==(const Features&, const Features&) = default;
+};
+
+/// What the reward subtracts from quality.
+struct ObjectiveWeights {
+  double cost = 30;    ///< quality per USD
+  double latency = 0;  ///< quality per second
+
+  friend bool operator==(const ObjectiveWeights&, const ObjectiveWeights&) = default;
+};
+
+/// A model left out of a decision, and why.
+struct FilteredModel {
+  std::string model;
+  std::string reason;
+
+  friend bool operator==(const FilteredModel&, const FilteredModel&) = default;
+};
+
+/// One choice of a model: what could be chosen, with which probability, and what was.
+struct Decision {
+  DecisionId id;
+  Timestamp time;
+  std::string router;
+  std::string session_id;            ///< empty: none
+  std::optional<std::string> query;  ///< kept only where the config says so
+  Features features;                 ///< empty where the client named the model
+
+  std::vector<std::string> candidates;
+  std::vector<double> propensities;  ///< in the order of candidates; sums to 1
+  std::size_t chosen = 0;            ///< index into candidates
+  std::vector<FilteredModel> filtered;
+
+  /// Mode observe, or the part of the traffic that `share` leaves out: what the policy would
+  /// have chosen. Empty where the policy's choice was served.
+  std::string would_choose;
+
+  ObjectiveWeights weights;
+  std::uint64_t policy_version = 0;  ///< training rows that the policy had learned
+
+  double price_reference = 0;     ///< ModelSpec::price_reference() of the chosen model, USD
+  double estimated_cost_usd = 0;  ///< of the chosen model; stands in for a cost never reported
+  std::uint32_t estimated_input_tokens = 0;
+
+  const std::string& model() const { return candidates[chosen]; }
+  double propensity() const { return propensities[chosen]; }
+
+  friend bool operator==(const Decision&, const Decision&) = default;
+};
+
+/// What the upstream did with a query.
+struct Outcome {
+  enum class Status { ok, error };
+
+  Status status = Status::ok;
+  Timestamp time;  ///< when it was reported
+  std::optional<double> latency_s;
+  std::optional<std::uint64_t> input_tokens;
+  std::optional<std::uint64_t> output_tokens;
+  std::optional<double> cost_usd;  ///< reported, or tokens times prices
+  std::string error;               ///< what went wrong, for people; empty if ok
+
+  friend bool operator==(const Outcome&, const Outcome&) = default;
+};
+
+/// One judge's value of one metric for one decision.
+struct Feedback {
+  std::string metric;
+  double value = 0;
+  Timestamp time;
+  std::string judge;            ///< the API key's name unless the caller named one
+  std::string idempotency_key;  ///< empty: none; scoped to `key_scope`
+  std::string key_scope;        ///< the API key that sent it; empty without keys
+  std::string comment;
+
+  friend bool operator==(const Feedback&, const Feedback&) = default;
+};
+
+/// A line of the decision log: a decision and what came of it.
+struct DecisionRecord {
+  std::uint64_t sequence = 0;  ///< position in the log, dense from 1
+  Decision decision;
+  std::optional<Outcome> outcome;
+  std::vector<Feedback> feedback;  ///< in the order of arrival, corrections included
+};
+
+}  // namespace yardmaster

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "env/query.h"
+
+namespace yardmaster::env {
+
+/// One model of the pool. Only the name is required.
+struct ModelSpec {
+  std::string name;
+  std::string upstream;        ///< name of the upstream that serves it; empty: /v1/route only
+  std::string upstream_model;  ///< the name that the upstream knows it by; empty: `name`
+  std::optional<double> input_usd_per_mtok;
+  std::optional<double> output_usd_per_mtok;
+  std::optional<std::uint32_t> context_tokens;
+  std::optional<std::uint32_t> max_output_tokens;
+  bool text = true;
+  bool images = false;
+  bool tools = true;
+  bool json_mode = true;
+
+  /// The unit that costs are learned in, in USD: what 1,000 tokens cost, three quarters of them
+  /// input. 0 where prices are unknown. When prices change, learned costs scale with it.
+  double price_reference() const;
+
+  /// USD for so many tokens; nothing where prices are unknown.
+  std::optional<double> cost_usd(double input_tokens, double output_tokens) const;
+};
+
+/// The models that a daemon may choose from, in the config's order. Immutable: a changed pool is
+/// a new one.
+class ModelPool {
+ public:
+  /// Fails with invalid_argument on an empty pool, a doubled or empty name, a negative or
+  /// non-finite price.
+  static Result<ModelPool> make(std::vector<ModelSpec> models);
+
+  const std::vector<ModelSpec>& models() const { return models_; }
+
+  /// nullptr if there is none of that name.
+  const ModelSpec* find(std::string_view name) const;
+
+ private:
+  explicit ModelPool(std::vector<ModelSpec> models) : models_(std::move(models)) {}
+
+  std::vector<ModelSpec> models_;
+};
+
+}  // namespace yardmaster::env

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/decision.h"
+
+namespace yardmaster::env {
+
+/// A model that may serve the query, as a policy sees it.
+struct Candidate {
+  std::string_view model;
+  double price_reference = 0;     ///< ModelSpec::price_reference(), USD; 0: unknown
+  double estimated_cost_usd = 0;  ///< tokens times prices; 0: unknown
+};
+
+/// All that a policy may look at when it decides. The spans belong to the caller.
+struct Observation {
+  std::span<const float> features;        ///< Encoder::dimension() values
+  std::span<const Candidate> candidates;  ///< at least one
+  ObjectiveWeights weights;
+  std::uint64_t decisions = 0;  ///< made before this one; the clock of schedules such as sqrt(t)
+};
+
+}  // namespace yardmaster::env

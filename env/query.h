@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace yardmaster::env {
+
+/// What the router knows of one request of a client.
+struct Query {
+  std::string text;  ///< last user turn first, then system and earlier turns, cut to a budget
+  std::string requested_model;     ///< the body's "model"; empty if absent
+  std::string user;                ///< the body's "user"; empty if absent
+  std::uint32_t turns = 1;         ///< messages in the conversation
+  std::uint64_t prompt_bytes = 0;  ///< of all messages, uncut: what the token estimate stands on
+  std::optional<std::uint32_t> max_output_tokens;
+  bool has_tools = false;
+  bool has_images = false;
+  bool has_code = false;
+  bool wants_json = false;
+  bool stream = false;
+  bool explain = false;              ///< the body's "explain": true (of /v1/route)
+  std::uint32_t unknown_fields = 0;  ///< fields that neither OpenAI's API nor ours defines
+};
+
+/// Reads a body of /v1/chat/completions or /v1/route ({"query": "..."} as a short form).
+/// Thread-safe. `text_budget_bytes` bounds `Query::text`; the cut never splits a character.
+/// Fails with invalid_argument: malformed JSON, wrong types, empty messages, invalid UTF-8; the
+/// message says which field and what to send.
+Result<Query> parse_query(std::string_view body, std::size_t text_budget_bytes = 8192);
+
+/// A query of nothing but text, as data sets hold.
+Query query_from_text(std::string_view text, std::size_t text_budget_bytes = 8192);
+
+}  // namespace yardmaster::env

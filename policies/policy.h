@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/training_row.h"
+#include "env/observation.h"
+
+namespace yardmaster::policies {
+
+/// What a policy expects of one candidate, before weights are applied and after.
+struct Score {
+  double quality = 0;
+  double quality_sd = 0;  ///< posterior standard deviation of the expected quality
+  double cost_usd = 0;
+  double latency_s = 0;
+  double reward = 0;     ///< env::reward of the three
+  double reward_sd = 0;  ///< posterior standard deviation of the expected reward
+};
+
+/// The serving side: an immutable state that turns observations into distributions.
+/// Thread-safe: any number of threads may call the const methods at once.
+class Policy {
+ public:
+  virtual ~Policy() = default;
+
+  /// Writes the probability of each candidate, in their order: they sum to 1 and each is at
+  /// least the exploration floor over the number of candidates (`fixed` is exempt). With
+  /// `scores` not empty also what is expected of each. Both spans have one entry a candidate.
+  /// Fails with invalid_argument on non-finite or wrongly sized input, and then writes nothing.
+  virtual Status distribution(const env::Observation& observation, std::span<double> probabilities,
+                              std::span<Score> scores) const = 0;
+};
+
+/// The learning side: rows in, policies out. One thread. Its state is a function of its options
+/// and of the rows in their order, so learning the same rows again gives the same state.
+class Learner {
+ public:
+  virtual ~Learner() = default;
+
+  /// Learns one row; rows come in the order of their sequence. A model not seen before becomes
+  /// an arm. Fails with invalid_argument, and learns nothing of the row, if a value is not
+  /// finite or the features have another dimension.
+  virtual Status learn(const TrainingRow& row) = 0;
+
+  /// The policy of the present state, without a copy: valid until the next call of a non-const
+  /// method. For simulation, where deciding and learning alternate on one thread.
+  virtual const Policy& live() const = 0;
+
+  /// An immutable copy of the present state, for serving from other threads.
+  virtual std::shared_ptr<const Policy> snapshot() const = 0;
+
+  virtual void add_arm(std::string_view model) = 0;     ///< no effect if it is there
+  virtual void remove_arm(std::string_view model) = 0;  ///< forgets it; no effect if unknown
+  virtual std::vector<std::string> arms() const = 0;
+
+  /// Writes the whole state, so that load() into a learner of the same options continues bit
+  /// for bit. load() fails with corrupt or unsupported and leaves the state as it was.
+  virtual Status save(std::ostream& out) const = 0;
+  virtual Status load(std::istream& in) = 0;
+};
+
+/// What every policy is made from. A policy ignores the options that do not concern it.
+struct PolicyOptions {
+  std::size_t dimension = 0;  ///< of the features
+  std::uint64_t seed = 0;
+  std::vector<std::string> models;  ///< arms that exist from the start, in the pool's order
+
+  /// Probability shared evenly by all candidates whatever the policy thinks, so that no logged
+  /// propensity is 0. Each candidate gets at least exploration_floor / candidates.
+  double exploration_floor = 0.001;
+
+  /// Decisions after which an observation counts half; 0: never forget.
+  double half_life_decisions = 0;
+
+  std::string device = "cpu";  ///< where the learner's tensors live: cpu, cuda or auto
+};
+
+/// The name that "default" stands for.
+inline constexpr std::string_view kDefaultPolicy = "lints";
+
+/// Names that make_learner knows, sorted, without "default" and without arguments.
+std::vector<std::string> policy_names();
+
+/// Makes a learner by the config's name for it: one of policy_names(), "default", or
+/// "fixed:MODEL". Fails with invalid_argument for an unknown name and lists the known ones.
+Result<std::unique_ptr<Learner>> make_learner(std::string_view name, const PolicyOptions& options);
+
+}  // namespace yardmaster::policies
