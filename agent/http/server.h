@@ -1,0 +1,81 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace yardmaster::agent {
+
+using HttpRequest = boost::beast::http::request<boost::beast::http::string_body>;
+
+/// An answer before it is put into bytes. Content-Length, Connection and Date are the server's.
+struct HttpResponse {
+  unsigned status = 200;
+  std::string content_type = "application/json";
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+};
+
+struct HttpLimits {
+  std::size_t max_header_bytes = 16u << 10;
+  std::size_t max_body_bytes = 16u << 20;
+  std::size_t max_connections = 4096;                ///< of this server; more are closed at accept
+  std::chrono::milliseconds header_timeout{10'000};  ///< from the first byte to the end of headers
+  std::chrono::milliseconds body_timeout{30'000};    ///< for the body after the headers
+  std::chrono::milliseconds idle_timeout{75'000};    ///< between requests, and for writing
+};
+
+/// An HTTP/1.1 server on one io_context: keep-alive, pipelining (answers in the order of the
+/// requests), limits on sizes, counts and times. Errors of the protocol get an OpenAI-shaped JSON
+/// error: 400 malformed, 408 too slow, 413 body too large, 431 headers too large, 503 draining.
+/// One thread. Several servers may listen on one port (SO_REUSEPORT), one an io thread.
+class HttpServer {
+ public:
+  /// Answers one request, on the server's thread. An exception becomes a 500 that names nothing
+  /// internal, and is logged. The request is the handler's to move from.
+  using Handler = std::function<boost::asio::awaitable<HttpResponse>(HttpRequest request)>;
+
+  /// Binds and listens; port 0 picks a free one. Fails with io: address in use, not allowed, ...
+  static Result<std::unique_ptr<HttpServer>> listen(boost::asio::io_context& io,
+                                                    std::string_view address, std::uint16_t port,
+                                                    HttpLimits limits, Handler handler);
+
+  virtual ~HttpServer() = default;
+
+  virtual std::uint16_t port() const = 0;
+
+  /// Starts accepting.
+  virtual void start() = 0;
+
+  /// Stops accepting, lets requests under way finish (new ones on open connections are answered
+  /// with 503 and Connection: close), closes idle connections, and returns when all are closed or
+  /// `grace` has passed, when the rest are cut.
+  virtual boost::asio::awaitable<void> drain(std::chrono::milliseconds grace) = 0;
+
+  virtual std::size_t connections() const = 0;  ///< open now; any thread
+};
+
+/// The OpenAI error object: {"error":{"message","type","param","code"}}; empty param and code are
+/// null.
+std::string error_body(std::string_view message, std::string_view type, std::string_view param = {},
+                       std::string_view code = {});
+
+/// error_body as a response. The type follows from the status, as OpenAI's does.
+HttpResponse error_response(unsigned status, std::string_view message, std::string_view code = {},
+                            std::string_view param = {});
+
+/// The HTTP status of an Error.
+unsigned http_status(ErrorCode code);
+
+}  // namespace yardmaster::agent
