@@ -1,0 +1,87 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "agent/learning.h"
+#include "agent/policy_slot.h"
+#include "replay/store.h"
+
+namespace yardmaster::agent {
+
+/// How eagerly the learner thread works.
+struct LearnerThreadOptions {
+  std::chrono::milliseconds publish_interval{20};  ///< shortest time between two policies served
+  std::chrono::seconds snapshot_interval{60};      ///< between snapshots on disk, if rows came
+  std::uint64_t snapshot_rows = 10'000;            ///< or so many rows, whichever is first
+};
+
+/// The one thread that learns, at the scheduler's lowest priority: reads the store's new rows,
+/// updates the learners, publishes their policies, saves snapshots. Whatever goes wrong here, the
+/// last published policies keep serving; status() and the log say what did.
+class LearnerThread {
+ public:
+  /// `learners` and `slots` correspond; slots and store outlive this.
+  LearnerThread(std::vector<std::unique_ptr<RouterLearner>> learners,
+                std::vector<PolicySlot*> slots, replay::Store& store, LearnerThreadOptions options);
+
+  /// Stops after the rows at hand and saves a last snapshot.
+  ~LearnerThread();
+
+  LearnerThread(const LearnerThread&) = delete;
+  LearnerThread& operator=(const LearnerThread&) = delete;
+
+  // Any thread.
+
+  void pause();
+  void resume();
+  bool paused() const;
+
+  /// Saves a snapshot of every router now. `done` is called on the learner thread.
+  void checkpoint(std::function<void(Status)> done);
+
+  /// `done` gets the status of every router, on the learner thread.
+  void status(std::function<void(std::vector<LearnerStatus>)> done);
+
+  /// The lowest version over all routers, for lag metrics.
+  std::uint64_t version() const { return version_.load(std::memory_order_relaxed); }
+
+ private:
+  using SteadyTime = std::chrono::steady_clock::time_point;
+
+  void run();
+  void post(std::function<void()> task);
+  std::vector<std::function<void()>> wait_for_work();
+  bool learn_some();
+  void publish_if_due();
+  void save_if_due();
+  Status save_all();
+  void keep_rows();
+
+  std::vector<std::unique_ptr<RouterLearner>> learners_;
+  std::vector<PolicySlot*> slots_;
+  std::vector<std::uint64_t> published_;
+  replay::Store& store_;
+  LearnerThreadOptions options_;
+  SteadyTime last_publish_{};
+  SteadyTime last_save_{};
+  std::uint64_t rows_since_save_ = 0;
+  std::atomic<std::uint64_t> version_ = 0;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<std::function<void()>> tasks_;  // guarded by mutex_
+  bool rows_waiting_ = true;                  // guarded by mutex_
+  bool paused_ = false;                       // guarded by mutex_
+  bool stopping_ = false;                     // guarded by mutex_
+  std::thread thread_;
+};
+
+}  // namespace yardmaster::agent

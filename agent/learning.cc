@@ -1,0 +1,121 @@
+#include "agent/learning.h"
+
+#include <algorithm>
+#include <exception>
+#include <functional>
+
+namespace yardmaster::agent {
+namespace {
+
+constexpr std::size_t kRowsAtOnce = 1024;
+
+/// Everything that a state depends on besides the rows. Models are not part of it: an arm without
+/// rows is the same whenever it is added.
+std::string fingerprint(const LearningSpec& spec) {
+  const policies::PolicyOptions& options = spec.options;
+  return "policy=" + spec.policy + " encoder=" + spec.encoder +
+         " encoder_version=" + std::to_string(spec.encoder_version) +
+         " dimension=" + std::to_string(options.dimension) +
+         " seed=" + std::to_string(options.seed) +
+         " floor=" + std::to_string(options.exploration_floor) +
+         " half_life=" + std::to_string(options.half_life_decisions);
+}
+
+}  // namespace
+
+RouterLearner::RouterLearner(LearningSpec spec, std::unique_ptr<policies::Learner> learner,
+                             Snapshots snapshots)
+    : spec_(std::move(spec)), learner_(std::move(learner)), snapshots_(std::move(snapshots)) {
+  status_.router = spec_.router;
+  status_.policy = spec_.policy;
+}
+
+Result<std::unique_ptr<RouterLearner>> RouterLearner::make(
+    LearningSpec spec, const std::filesystem::path& snapshot_directory,
+    std::size_t keep_snapshots) {
+  auto learner = policies::make_learner(spec.policy, spec.options);
+  if (!learner) return fail(learner.error());
+  Snapshots snapshots(snapshot_directory, spec.router, fingerprint(spec), keep_snapshots);
+  return std::unique_ptr<RouterLearner>(
+      new RouterLearner(std::move(spec), std::move(*learner), std::move(snapshots)));
+}
+
+std::vector<std::string> RouterLearner::recover(const replay::Store& store) {
+  LoadedSnapshot loaded = snapshots_.load_newest(*learner_, store.stats().rows);
+  status_.version = loaded.version;
+  if (loaded.version > 0) saved_version_ = loaded.version;
+  for (const std::string& model : spec_.options.models) learner_->add_arm(model);
+  return std::move(loaded.refused);
+}
+
+void RouterLearner::learn(std::span<const TrainingRow> rows) {
+  for (const TrainingRow& row : rows) {
+    if (row.sequence <= status_.version) continue;
+    if (status_.failed) return;
+    try {
+      learn_one(row);
+    } catch (const std::exception& error) {
+      status_.failed = true;
+      status_.last_error = "learning row " + std::to_string(row.sequence) +
+                           " failed: " + error.what() + "; the last good policy keeps serving";
+      return;
+    }
+    status_.version = row.sequence;
+  }
+}
+
+void RouterLearner::learn_one(const TrainingRow& row) {
+  if (row.features.encoder != spec_.encoder || row.features.version != spec_.encoder_version ||
+      row.features.values.size() != spec_.options.dimension) {
+    ++status_.passed_over;
+    return;
+  }
+  if (Status learned = learner_->learn(row); !learned) {
+    ++status_.refused;
+    status_.last_error =
+        "row " + std::to_string(row.sequence) + " was not learned: " + learned.error().message;
+    return;
+  }
+  ++status_.learned;
+}
+
+Status RouterLearner::save() {
+  if (saved_version_ == status_.version || status_.failed) return {};
+  if (Status saved = snapshots_.save(*learner_, status_.version); !saved) {
+    status_.last_error = saved.error().message;
+    return saved;
+  }
+  saved_version_ = status_.version;
+  return {};
+}
+
+LearnerStatus RouterLearner::status() const {
+  LearnerStatus status = status_;
+  status.arms = learner_->arms();
+  status.snapshots = snapshots_.list();
+  return status;
+}
+
+Status learn_to_head(std::span<const std::unique_ptr<RouterLearner>> learners,
+                     const replay::Store& store,
+                     const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+  const std::uint64_t total = store.stats().rows;
+  for (;;) {
+    std::uint64_t after = total;
+    for (const auto& learner : learners) {
+      if (!learner->failed()) after = std::min(after, learner->version());
+    }
+    if (progress) progress(after, total);
+    if (after >= total) break;
+    auto rows = store.rows_after(after, kRowsAtOnce);
+    if (!rows) return fail(rows.error());
+    if (rows->empty()) break;
+    for (const auto& learner : learners) learner->learn(*rows);
+  }
+  for (const auto& learner : learners) {
+    if (Status saved = learner->save(); !saved) return saved;
+  }
+  return {};
+}
+
+}  // namespace yardmaster::agent

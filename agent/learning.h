@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "agent/policy_slot.h"
+#include "agent/snapshots.h"
+#include "base/training_row.h"
+#include "policies/policy.h"
+#include "replay/store.h"
+
+namespace yardmaster::agent {
+
+/// What a router learns with, and from which rows.
+struct LearningSpec {
+  std::string router;
+  std::string policy;  ///< the config's name for it
+  policies::PolicyOptions options;
+  std::string encoder;  ///< rows with other features are passed over
+  std::uint32_t encoder_version = 0;
+};
+
+/// Figures of one router's learner.
+struct LearnerStatus {
+  std::string router;
+  std::string policy;
+  std::uint64_t version = 0;      ///< newest row looked at
+  std::uint64_t learned = 0;      ///< rows learned since the start of the process
+  std::uint64_t passed_over = 0;  ///< rows with no features, or another encoder's
+  std::uint64_t refused = 0;      ///< rows that the policy would not learn
+  std::string last_error;         ///< empty: none
+  bool failed = false;            ///< stopped learning; the last good policy serves
+  std::vector<std::string> arms;
+  std::vector<SnapshotInfo> snapshots;
+};
+
+/// One router's learner with its snapshots on disk. Its state is a function of the spec and of
+/// the store's rows in their order, so recovering from any snapshot and learning the rows after
+/// it gives the same state as learning all from the first. One thread.
+class RouterLearner {
+ public:
+  /// Fails with invalid_argument on an unknown policy.
+  static Result<std::unique_ptr<RouterLearner>> make(
+      LearningSpec spec, const std::filesystem::path& snapshot_directory,
+      std::size_t keep_snapshots);
+
+  /// Loads the newest good snapshot. Returns a sentence for each one passed over.
+  std::vector<std::string> recover(const replay::Store& store);
+
+  /// Learns those of the rows that are newer than version(), in order. A row that the policy
+  /// refuses is counted and passed over. An exception from the policy (out of memory, a failing
+  /// device) stops this learner for good: status().failed, and version() stays.
+  void learn(std::span<const TrainingRow> rows);
+
+  /// Writes a snapshot unless the newest one already is of this version.
+  Status save();
+
+  PublishedPolicy publish() const { return {learner_->snapshot(), status_.version}; }
+
+  std::uint64_t version() const { return status_.version; }
+  std::uint64_t oldest_snapshot() const { return snapshots_.oldest_version(); }
+  bool failed() const { return status_.failed; }
+  LearnerStatus status() const;
+  const policies::Learner& learner() const { return *learner_; }
+
+ private:
+  RouterLearner(LearningSpec spec, std::unique_ptr<policies::Learner> learner, Snapshots snapshots);
+  void learn_one(const TrainingRow& row);
+
+  LearningSpec spec_;
+  std::unique_ptr<policies::Learner> learner_;
+  Snapshots snapshots_;
+  LearnerStatus status_;
+  std::optional<std::uint64_t> saved_version_;
+};
+
+/// Brings every learner up to the store's newest row and saves their snapshots. For warm start
+/// and for the daemon's start. `progress(done, total)` may be null.
+Status learn_to_head(std::span<const std::unique_ptr<RouterLearner>> learners,
+                     const replay::Store& store,
+                     const std::function<void(std::uint64_t, std::uint64_t)>& progress);
+
+}  // namespace yardmaster::agent
