@@ -1,0 +1,106 @@
+// /v1/admin/...: the policy's versions, the learner, backups.
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "agent/api/api.h"
+#include "agent/api/json_fields.h"
+#include "agent/api/request_options.h"
+#include "agent/await_callback.h"
+
+namespace yardmaster::agent {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+namespace {
+
+json::object describe(const LearnerStatus& status) {
+  json::array snapshots;
+  for (const SnapshotInfo& snapshot : status.snapshots) {
+    snapshots.push_back(
+        {{"version", snapshot.version}, {"file", snapshot.path.filename().string()}});
+  }
+  json::object object{{"router", status.router},
+                      {"policy", status.policy},
+                      {"policy_version", status.version},
+                      {"rows_learned", status.learned},
+                      {"rows_passed_over", status.passed_over},
+                      {"rows_refused", status.refused},
+                      {"failed", status.failed},
+                      {"models", json::array(status.arms.begin(), status.arms.end())},
+                      {"snapshots", std::move(snapshots)}};
+  if (!status.last_error.empty()) object["last_error"] = status.last_error;
+  return object;
+}
+
+HttpResponse json_response(const json::object& body) {
+  HttpResponse response;
+  response.body = json::serialize(body);
+  return response;
+}
+
+}  // namespace
+
+asio::awaitable<HttpResponse> Api::policy_status(HttpRequest, Caller) {
+  auto ask = [this](std::function<void(std::vector<LearnerStatus>)> done) {
+    services_.learner.status(std::move(done));
+  };
+  const auto learners = co_await await_callback<std::vector<LearnerStatus>>(ask);
+  json::array policies;
+  for (const LearnerStatus& learner : learners) policies.push_back(describe(learner));
+  co_return json_response({{"policies", std::move(policies)}});
+}
+
+asio::awaitable<HttpResponse> Api::policy_checkpoint(HttpRequest, Caller) {
+  auto ask = [this](std::function<void(Status)> done) {
+    services_.learner.checkpoint(std::move(done));
+  };
+  const Status saved = co_await await_callback<Status>(ask);
+  if (!saved) co_return to_response(saved.error());
+  co_return json_response({{"status", "saved"}, {"policy_version", services_.learner.version()}});
+}
+
+asio::awaitable<HttpResponse> Api::learner_status(HttpRequest, Caller) {
+  const std::uint64_t rows = services_.store.stats().rows;
+  const std::uint64_t version = services_.learner.version();
+  co_return json_response({{"paused", services_.learner.paused()},
+                           {"policy_version", version},
+                           {"rows", rows},
+                           {"rows_waiting", rows - std::min(rows, version)}});
+}
+
+asio::awaitable<HttpResponse> Api::learner_pause(HttpRequest, Caller) {
+  services_.learner.pause();
+  co_return json_response({{"paused", true}});
+}
+
+asio::awaitable<HttpResponse> Api::learner_resume(HttpRequest, Caller) {
+  services_.learner.resume();
+  co_return json_response({{"paused", false}});
+}
+
+/// The copy goes to a folder named by the time: a client never chooses a path on the server. The
+/// snapshots that are there before the store is copied have learned only rows that the copy has.
+asio::awaitable<HttpResponse> Api::backup(HttpRequest, Caller) {
+  namespace fs = std::filesystem;
+  std::string name = format_rfc3339(services_.clock());
+  std::replace(name.begin(), name.end(), ':', '-');
+  const DataDirectory copy{services_.data.backups() / name};
+  std::error_code error;
+  fs::create_directories(copy.snapshots(), error);
+  std::vector<fs::path> snapshots;
+  for (const auto& entry : fs::directory_iterator(services_.data.snapshots(), error)) {
+    if (entry.path().extension() == ".snapshot") snapshots.push_back(entry.path());
+  }
+  const Status copied = services_.store.backup(copy.store());
+  if (!copied) co_return to_response(copied.error());
+  for (const fs::path& snapshot : snapshots) {
+    // One that retention removed meanwhile is not missed: a newer one or the rows stand in.
+    fs::copy_file(snapshot, copy.snapshots() / snapshot.filename(), error);
+  }
+  co_return json_response({{"status", "saved"}, {"directory", copy.root.string()}});
+}
+
+}  // namespace yardmaster::agent

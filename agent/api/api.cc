@@ -1,0 +1,81 @@
+#include "agent/api/api.h"
+
+#include <algorithm>
+#include <array>
+
+namespace yardmaster::agent {
+
+namespace asio = boost::asio;
+
+struct Api::Endpoint {
+  std::string_view method;
+  std::string_view path;  ///< ends with '/' where an id follows
+  ServingMetrics::Endpoint label;
+  Method handler;
+  std::optional<Scope> scope;  ///< nothing: open to all
+};
+
+const Api::Endpoint* Api::find_endpoint(std::string_view path) {
+  using enum ServingMetrics::Endpoint;
+  static constexpr std::array kEndpoints{
+      Endpoint{"POST", "/v1/route", route, &Api::route, kScopeRoute},
+      Endpoint{"POST", "/v1/chat/completions", chat, &Api::chat, kScopeRoute},
+      Endpoint{"POST", "/v1/outcomes", outcomes, &Api::outcomes, kScopeRoute},
+      Endpoint{"POST", "/v1/feedback", feedback, &Api::feedback, kScopeFeedback},
+      Endpoint{"GET", "/v1/models", models, &Api::models, kScopeRoute},
+      Endpoint{"GET", "/v1/decisions/", decisions, &Api::decision, kScopeFeedback},
+      Endpoint{"GET", "/v1/admin/policy", admin, &Api::policy_status, kScopeAdmin},
+      Endpoint{"POST", "/v1/admin/policy/checkpoint", admin, &Api::policy_checkpoint, kScopeAdmin},
+      Endpoint{"GET", "/v1/admin/learner", admin, &Api::learner_status, kScopeAdmin},
+      Endpoint{"POST", "/v1/admin/learner/pause", admin, &Api::learner_pause, kScopeAdmin},
+      Endpoint{"POST", "/v1/admin/learner/resume", admin, &Api::learner_resume, kScopeAdmin},
+      Endpoint{"POST", "/v1/admin/backup", admin, &Api::backup, kScopeAdmin},
+      Endpoint{"GET", "/metrics", other, &Api::prometheus_metrics, std::nullopt},
+      Endpoint{"GET", "/healthz", other, &Api::healthz, std::nullopt},
+      Endpoint{"GET", "/readyz", other, &Api::readyz, std::nullopt},
+      Endpoint{"GET", "/openapi.json", other, &Api::openapi, std::nullopt},
+  };
+  const auto found = std::find_if(kEndpoints.begin(), kEndpoints.end(), [&](const Endpoint& each) {
+    return each.path.ends_with('/') ? path.starts_with(each.path) : path == each.path;
+  });
+  return found == kEndpoints.end() ? nullptr : &*found;
+}
+
+asio::awaitable<HttpResponse> Api::handle(HttpRequest request) {
+  const std::string_view target(request.target().data(), request.target().size());
+  const std::string_view path = target.substr(0, target.find('?'));
+  const std::string_view method(request.method_string().data(), request.method_string().size());
+  const Endpoint* endpoint = find_endpoint(path);
+  HttpResponse response;
+  if (endpoint == nullptr) {
+    response = error_response(404, "there is no route " + std::string(path.substr(0, 128)) +
+                                       "; GET /openapi.json lists what there is");
+  } else if (method != endpoint->method && !(method == "HEAD" && endpoint->method == "GET")) {
+    response = error_response(
+        405, std::string(endpoint->path) + " takes " + std::string(endpoint->method) + " only");
+    response.headers.emplace_back("Allow", endpoint->method);
+  } else {
+    Caller caller;
+    bool let_in = true;
+    if (endpoint->scope) {
+      const auto authorization = request[boost::beast::http::field::authorization];
+      auto checked = services_.authenticator.check({authorization.data(), authorization.size()},
+                                                   *endpoint->scope);
+      if (checked) {
+        caller = std::move(*checked);
+      } else {
+        let_in = false;
+        response = error_response(checked.error().status, checked.error().message,
+                                  checked.error().status == 401 ? "invalid_api_key" : "forbidden");
+      }
+    }
+    if (let_in) {
+      response = co_await (this->*endpoint->handler)(std::move(request), std::move(caller));
+    }
+  }
+  const auto label = endpoint != nullptr ? endpoint->label : ServingMetrics::Endpoint::other;
+  context_.metrics.requests(label, response.status).add();
+  co_return response;
+}
+
+}  // namespace yardmaster::agent

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <string_view>
+
+#include "agent/api/services.h"
+#include "agent/http/server.h"
+
+namespace yardmaster::agent {
+
+/// The HTTP API of one io thread: finds the handler of a request, checks the key, answers.
+/// docs/api.md describes every route. One thread.
+class Api {
+ public:
+  Api(Services& services, ThreadContext& context) : services_(services), context_(context) {}
+
+  /// The server's handler.
+  boost::asio::awaitable<HttpResponse> handle(HttpRequest request);
+
+ private:
+  struct Endpoint;
+  using Method = boost::asio::awaitable<HttpResponse> (Api::*)(HttpRequest, Caller);
+
+  static const Endpoint* find_endpoint(std::string_view path);
+
+  // One file each group: route.cc, chat.cc, feedback.cc, info.cc, admin.cc.
+  boost::asio::awaitable<HttpResponse> route(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> chat(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> outcomes(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> feedback(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> models(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> decision(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> policy_status(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> policy_checkpoint(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> learner_status(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> learner_pause(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> learner_resume(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> backup(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> prometheus_metrics(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> healthz(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> readyz(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> openapi(HttpRequest request, Caller caller);
+
+  struct ChatTarget;
+
+  Result<Routed> decide(const RouterService& service, const RouteRequest& request);
+  void count_decision(const Routed& routed, bool logged);
+  boost::asio::awaitable<Status> log_decision(Decision decision);
+  boost::asio::awaitable<Status> log_outcome(DecisionId id, Outcome outcome,
+                                             std::string response_id);
+  boost::asio::awaitable<Result<ChatTarget>> choose_chat_model(const HttpRequest& request,
+                                                               const env::Query& query);
+  Decision direct_decision(const env::ModelSpec& model, const env::Query& query,
+                           RouteRequest options);
+  boost::asio::awaitable<Result<env::ChatAnswer>> call_upstream(const env::ModelSpec& model,
+                                                                std::string body,
+                                                                std::string traceparent);
+  void count_feedback(const std::vector<replay::FeedbackResult>& results);
+  void count_upstream(const env::ModelSpec& model, bool success, double latency_us);
+
+  Services& services_;
+  ThreadContext& context_;
+};
+
+}  // namespace yardmaster::agent

@@ -1,0 +1,161 @@
+#include "agent/api/prometheus.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <sstream>
+
+namespace yardmaster::agent {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<ClientMetric::Label>;
+
+ClientMetric counter(double value, Labels labels = {}) {
+  ClientMetric metric;
+  metric.label = std::move(labels);
+  metric.counter.value = value;
+  return metric;
+}
+
+ClientMetric gauge(double value, Labels labels = {}) {
+  ClientMetric metric;
+  metric.label = std::move(labels);
+  metric.gauge.value = value;
+  return metric;
+}
+
+/// Adds up one duration histogram over all io threads.
+template <class Pick>
+ClientMetric histogram(const Services& services, Labels labels, const Pick& pick) {
+  ClientMetric metric;
+  metric.label = std::move(labels);
+  std::uint64_t cumulative = 0;
+  for (std::size_t bucket = 0; bucket < DurationHistogram::kBuckets; ++bucket) {
+    for (const ServingMetrics* thread : services.metrics) cumulative += pick(*thread).count(bucket);
+    metric.histogram.bucket.push_back({cumulative, DurationHistogram::upper_bound_s(bucket)});
+  }
+  metric.histogram.bucket.back().upper_bound = std::numeric_limits<double>::infinity();
+  metric.histogram.sample_count = cumulative;
+  for (const ServingMetrics* thread : services.metrics) {
+    metric.histogram.sample_sum += pick(*thread).sum_s();
+  }
+  return metric;
+}
+
+template <class Pick>
+double total(const Services& services, const Pick& pick) {
+  std::uint64_t sum = 0;
+  for (const ServingMetrics* thread : services.metrics) sum += pick(*thread).value();
+  return static_cast<double>(sum);
+}
+
+MetricFamily family(std::string name, std::string help, MetricType type,
+                    std::vector<ClientMetric> metrics) {
+  return {"yardmaster_" + std::move(name), std::move(help), type, std::move(metrics)};
+}
+
+void add_requests(const Services& services, std::vector<MetricFamily>& families) {
+  std::vector<ClientMetric> metrics;
+  for (std::size_t endpoint = 0; endpoint < ServingMetrics::kEndpointNames.size(); ++endpoint) {
+    for (std::size_t status = 2; status < 6; ++status) {
+      const double count = total(services, [&](const ServingMetrics& thread) -> const Counter& {
+        return thread.by_endpoint[endpoint][status];
+      });
+      if (count == 0) continue;
+      metrics.push_back(
+          counter(count, {{"endpoint", std::string(ServingMetrics::kEndpointNames[endpoint])},
+                          {"status", std::to_string(status) + "xx"}}));
+    }
+  }
+  families.push_back(
+      family("requests_total", "HTTP requests answered.", MetricType::Counter, std::move(metrics)));
+  families.push_back(family(
+      "overhead_seconds", "Our own time of routed calls, upstream excluded.", MetricType::Histogram,
+      {histogram(
+          services, {},
+          [](const ServingMetrics& thread) -> const auto& { return thread.overhead; })}));
+}
+
+void add_models(const Services& services, std::vector<MetricFamily>& families) {
+  MetricFamily chosen =
+      family("decisions_total", "Decisions by the model chosen.", MetricType::Counter, {});
+  MetricFamily errors =
+      family("upstream_errors_total", "Upstream calls that failed.", MetricType::Counter, {});
+  MetricFamily latency =
+      family("upstream_seconds", "Latency of upstream calls.", MetricType::Histogram, {});
+  for (std::size_t i = 0; i < services.pool.models().size(); ++i) {
+    const Labels labels{{"model", services.pool.models()[i].name}};
+    chosen.metric.push_back(counter(
+        total(services, [&](const auto& t) -> const Counter& { return t.models[i].chosen; }),
+        labels));
+    errors.metric.push_back(
+        counter(total(services,
+                      [&](const auto& t) -> const Counter& { return t.models[i].upstream_errors; }),
+                labels));
+    latency.metric.push_back(histogram(
+        services,
+        labels, [&](const auto& t) -> const auto& { return t.models[i].upstream_latency; }));
+  }
+  families.push_back(std::move(chosen));
+  families.push_back(std::move(errors));
+  families.push_back(std::move(latency));
+}
+
+void add_feedback(const Services& services, std::vector<MetricFamily>& families) {
+  const auto of = [&](Counter ServingMetrics::*member) {
+    return total(services, [&](const ServingMetrics& t) -> const Counter& { return t.*member; });
+  };
+  families.push_back(
+      family("feedback_total", "Feedback items by what became of them.", MetricType::Counter,
+             {counter(of(&ServingMetrics::feedback_stored), {{"result", "stored"}}),
+              counter(of(&ServingMetrics::feedback_duplicate), {{"result", "duplicate"}}),
+              counter(of(&ServingMetrics::feedback_error), {{"result", "error"}})}));
+  families.push_back(family("unknown_fields_total", "Fields in our own bodies that were ignored.",
+                            MetricType::Counter, {counter(of(&ServingMetrics::unknown_fields))}));
+  families.push_back(family("degraded_total", "Calls served by the baseline, unlogged.",
+                            MetricType::Counter, {counter(of(&ServingMetrics::degraded))}));
+  families.push_back(family("policy_failures_total",
+                            "Decisions that fell back to the baseline: no valid distribution.",
+                            MetricType::Counter, {counter(of(&ServingMetrics::policy_failures))}));
+}
+
+void add_store(const Services& services, std::vector<MetricFamily>& families) {
+  const replay::StoreStats stats = services.store.stats();
+  const auto one = [&](const char* name, const char* help, double value) {
+    families.push_back(family(name, help, MetricType::Gauge, {gauge(value)}));
+  };
+  one("store_decisions", "Sequence number of the newest decision.",
+      static_cast<double>(stats.decisions));
+  one("store_rows", "Sequence number of the newest training row.", static_cast<double>(stats.rows));
+  one("store_outcomes", "Outcomes stored since the store was made.",
+      static_cast<double>(stats.outcomes));
+  one("store_feedback", "Feedback stored since the store was made.",
+      static_cast<double>(stats.feedback));
+  one("store_waiting", "Decisions that wait for their training row.",
+      static_cast<double>(stats.waiting));
+  one("store_queued", "Records in the writer's queue.", static_cast<double>(stats.queued));
+  one("store_bytes", "Bytes on disk.", static_cast<double>(stats.bytes_on_disk));
+  one("store_writable", "1 while the store takes writes.", stats.writable ? 1 : 0);
+  one("learner_version", "Newest training row that every learner has looked at.",
+      static_cast<double>(services.learner.version()));
+  one("learner_lag_rows", "Training rows that are not learned yet.",
+      static_cast<double>(stats.rows - std::min(stats.rows, services.learner.version())));
+}
+
+}  // namespace
+
+std::string prometheus_text(const Services& services) {
+  std::vector<MetricFamily> families;
+  add_requests(services, families);
+  add_models(services, families);
+  add_feedback(services, families);
+  add_store(services, families);
+  std::ostringstream out;
+  prometheus::TextSerializer().Serialize(out, families);
+  return std::move(out).str();
+}
+
+}  // namespace yardmaster::agent

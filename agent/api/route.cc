@@ -1,0 +1,132 @@
+// POST /v1/route, and what it shares with chat: deciding and logging the decision.
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <chrono>
+
+#include "agent/api/api.h"
+#include "agent/api/request_options.h"
+#include "agent/await_callback.h"
+
+namespace yardmaster::agent {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+namespace {
+
+json::array explained_candidates(const Routed& routed) {
+  json::array candidates;
+  const Decision& decision = routed.decision;
+  for (std::size_t i = 0; i < decision.candidates.size(); ++i) {
+    json::object candidate{{"model", decision.candidates[i]},
+                           {"probability", decision.propensities[i]}};
+    if (!routed.scores.empty()) {
+      const policies::Score& score = routed.scores[i];
+      candidate["expected"] = {{"quality", score.quality},
+                               {"cost_usd", score.cost_usd},
+                               {"latency_s", score.latency_s},
+                               {"reward", score.reward}};
+    }
+    candidates.push_back(std::move(candidate));
+  }
+  return candidates;
+}
+
+std::string route_body(const Routed& routed, bool explain, bool degraded) {
+  const Decision& decision = routed.decision;
+  json::object body;
+  if (degraded) {
+    body["decision_id"] = nullptr;
+  } else {
+    body["decision_id"] = decision.id.str();
+  }
+  body["model"] = decision.model();
+  body["propensity"] = decision.propensity();
+  body["policy_version"] = decision.policy_version;
+  if (explain) {
+    body["candidates"] = explained_candidates(routed);
+    json::array filtered;
+    for (const FilteredModel& left_out : decision.filtered) {
+      filtered.push_back({{"model", left_out.model}, {"reason", left_out.reason}});
+    }
+    body["filtered"] = std::move(filtered);
+  }
+  return json::serialize(body);
+}
+
+}  // namespace
+
+Result<Routed> Api::decide(const RouterService& service, const RouteRequest& request) {
+  const auto index = static_cast<std::size_t>(&service - services_.routers.data());
+  return service.router->decide(request, context_.policies[index].current(),
+                                services_.decisions.load(std::memory_order_relaxed),
+                                services_.clock(), context_.rng);
+}
+
+void Api::count_decision(const Routed& routed, bool logged) {
+  const auto model = static_cast<std::size_t>(routed.model - services_.pool.models().data());
+  context_.metrics.models[model].chosen.add();
+  if (routed.policy_failed) context_.metrics.policy_failures.add();
+  if (!logged) context_.metrics.degraded.add();
+}
+
+asio::awaitable<Status> Api::log_decision(Decision decision) {
+  auto append = [this, &decision](std::function<void(Status)> done) {
+    services_.store.append_decision(std::move(decision), std::move(done));
+  };
+  Status logged = co_await await_callback<Status>(append);
+  services_.store_failed.store(!logged, std::memory_order_relaxed);
+  if (logged) services_.decisions.fetch_add(1, std::memory_order_relaxed);
+  co_return logged;
+}
+
+asio::awaitable<HttpResponse> Api::route(HttpRequest request, Caller) {
+  const auto start = std::chrono::steady_clock::now();
+  auto query = env::parse_query(request.body());
+  if (!query) co_return to_response(query.error());
+  context_.metrics.unknown_fields.add(query->unknown_fields);
+  auto options = read_route_headers(request);
+  if (!options) co_return to_response(options.error());
+  options->query = &*query;
+
+  const RouterService* service = query->requested_model.empty()
+                                     ? &services_.routers.front()
+                                     : services_.find_router(query->requested_model);
+  if (service == nullptr) {
+    co_return error_response(
+        404,
+        "there is no router '" + query->requested_model + "'; GET /v1/models lists the routers",
+        "model_not_found", "model");
+  }
+  options->baseline_only = services_.store_failed.load(std::memory_order_relaxed);
+  auto routed = decide(*service, *options);
+  if (!routed) co_return to_response(routed.error());
+
+  const Status logged = co_await log_decision(routed->decision);
+  if (!logged && !options->baseline_only) {
+    // What cannot be logged must not explore: the baseline answers in the policy's place.
+    options->baseline_only = true;
+    routed = decide(*service, *options);
+    if (!routed) co_return to_response(routed.error());
+  }
+  count_decision(*routed, logged.has_value());
+
+  HttpResponse response;
+  const bool explain = query->explain || header(request, "x-yardmaster-explain") == "1";
+  response.body = route_body(*routed, explain, !logged);
+  if (logged) {
+    add_decision_headers(routed->decision, response);
+  } else {
+    add_degraded_headers(routed->decision, response);
+  }
+  const double overhead_us =
+      std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
+  context_.metrics.overhead.record_us(overhead_us);
+  response.headers.emplace_back("x-yardmaster-overhead-us",
+                                std::to_string(static_cast<std::uint64_t>(overhead_us)));
+  co_return response;
+}
+
+}  // namespace yardmaster::agent

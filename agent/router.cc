@@ -1,0 +1,151 @@
+#include "agent/router.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "env/candidate_filter.h"
+#include "env/observation.h"
+
+namespace yardmaster::agent {
+namespace {
+
+/// Output tokens assumed where the client sets no bound and nothing was learned yet.
+constexpr double kTypicalOutputTokens = 400;
+
+double expected_output_tokens(const env::Query& query) {
+  if (!query.max_output_tokens) return kTypicalOutputTokens;
+  return std::min(static_cast<double>(*query.max_output_tokens), kTypicalOutputTokens);
+}
+
+bool is_distribution(std::span<const double> probabilities) {
+  double sum = 0;
+  for (const double p : probabilities) {
+    if (!(p >= 0)) return false;
+    sum += p;
+  }
+  return std::abs(sum - 1) < 1e-6;
+}
+
+}  // namespace
+
+std::size_t sample_index(std::span<const double> probabilities, Rng& rng) {
+  double left = rng.uniform();
+  std::size_t last_possible = 0;
+  for (std::size_t i = 0; i < probabilities.size(); ++i) {
+    if (probabilities[i] <= 0) continue;
+    last_possible = i;
+    if (left < probabilities[i]) return i;
+    left -= probabilities[i];
+  }
+  return last_possible;  // the sum fell short of 1 by rounding
+}
+
+Router::Router(RouterSettings settings, const env::ModelPool& pool, const env::Encoder& encoder,
+               const env::TokenEstimator& tokens)
+    : settings_(std::move(settings)), pool_(pool), encoder_(encoder), tokens_(tokens) {
+  if (settings_.baseline.empty()) settings_.baseline = pool_.models().front().name;
+}
+
+Result<Routed> Router::decide(const RouteRequest& request, const PublishedPolicy& policy,
+                              std::uint64_t decisions, Timestamp now, Rng& rng) const {
+  auto weights_used = weights(request);
+  if (!weights_used) return fail(weights_used.error());
+  auto possible = candidates(request);
+  if (!possible) return fail(possible.error());
+
+  Routed routed;
+  Decision& decision = routed.decision;
+  decision.id = DecisionId::make(now, rng);
+  decision.time = now;
+  decision.router = settings_.name;
+  decision.session_id = request.session_id;
+  describe(*request.query, decision);
+  decision.weights = *weights_used;
+  decision.policy_version = policy.version;
+  decision.estimated_input_tokens = static_cast<std::uint32_t>(possible->input_tokens);
+  for (const env::ModelSpec* model : possible->models) decision.candidates.push_back(model->name);
+  decision.filtered = std::move(possible->filtered);
+
+  const std::size_t baseline = baseline_index(*possible);
+  routed.policy_failed = !ask_policy(policy, *possible, decisions, routed);
+  if (routed.policy_failed) {
+    routed.policy_probabilities.assign(possible->models.size(), 0.0);
+    routed.policy_probabilities[baseline] = 1;
+    routed.scores.clear();
+  }
+  apply_mode(baseline, request.baseline_only, rng, routed);
+
+  routed.model = possible->models[decision.chosen];
+  decision.price_reference = routed.model->price_reference();
+  const double learned = routed.scores.empty() ? 0 : routed.scores[decision.chosen].cost_usd;
+  decision.estimated_cost_usd =
+      routed.model->cost_usd(possible->input_tokens, expected_output_tokens(*request.query))
+          .value_or(std::max(0.0, learned));
+  return routed;
+}
+
+void Router::describe(const env::Query& query, Decision& decision) const {
+  if (settings_.store_queries) decision.query = query.text;
+  decision.features.encoder = encoder_.name();
+  decision.features.version = encoder_.version();
+  decision.features.values.resize(encoder_.dimension());
+  encoder_.encode(query, decision.features.values);
+  decision.weights = settings_.weights;
+}
+
+Result<ObjectiveWeights> Router::weights(const RouteRequest& request) const {
+  ObjectiveWeights weights = settings_.weights;
+  if (!request.cost_weight) return weights;
+  if (!std::isfinite(*request.cost_weight) || *request.cost_weight < 0 ||
+      *request.cost_weight > settings_.max_cost_weight) {
+    return fail(ErrorCode::invalid_argument,
+                "x-yardmaster-cost-weight is outside what the config allows; send 0 to " +
+                    std::to_string(settings_.max_cost_weight));
+  }
+  weights.cost = *request.cost_weight;
+  return weights;
+}
+
+std::size_t Router::baseline_index(const Candidates& candidates) const {
+  for (std::size_t i = 0; i < candidates.models.size(); ++i) {
+    if (candidates.models[i]->name == settings_.baseline) return i;
+  }
+  return 0;  // the baseline cannot serve this query; the first that can, in the pool's order
+}
+
+/// Fills the policy's probabilities and scores; false if the policy gave no valid distribution.
+bool Router::ask_policy(const PublishedPolicy& policy, const Candidates& candidates,
+                        std::uint64_t decisions, Routed& routed) const {
+  const std::size_t count = candidates.models.size();
+  const double output_tokens = kTypicalOutputTokens;
+  std::vector<env::Candidate> views(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const env::ModelSpec& model = *candidates.models[i];
+    views[i] = {model.name, model.price_reference(),
+                model.cost_usd(candidates.input_tokens, output_tokens).value_or(0)};
+  }
+  const env::Observation observation{routed.decision.features.values, views,
+                                     routed.decision.weights, decisions};
+  routed.policy_probabilities.resize(count);
+  routed.scores.resize(count);
+  return policy.policy->distribution(observation, routed.policy_probabilities, routed.scores) &&
+         is_distribution(routed.policy_probabilities);
+}
+
+/// Mode and share mix the policy's distribution with the baseline; the draw is from the mixture,
+/// so its probability is the propensity.
+void Router::apply_mode(std::size_t baseline, bool baseline_only, Rng& rng, Routed& routed) const {
+  Decision& decision = routed.decision;
+  const double share = baseline_only || settings_.observe ? 0.0 : settings_.share;
+  decision.propensities = routed.policy_probabilities;
+  for (double& p : decision.propensities) p *= share;
+  decision.propensities[baseline] += 1 - share;
+
+  // One draw serves both: the policy's choice, then whether it is the one that is served.
+  const std::size_t policys_choice = sample_index(routed.policy_probabilities, rng);
+  const bool served = share >= 1 || (share > 0 && rng.uniform() < share);
+  decision.chosen = served ? policys_choice : baseline;
+  if (!served) decision.would_choose = decision.candidates[policys_choice];
+}
+
+}  // namespace yardmaster::agent

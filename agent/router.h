@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/policy_slot.h"
+#include "base/decision.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "env/encoder.h"
+#include "env/model_pool.h"
+#include "env/query.h"
+#include "env/token_estimator.h"
+#include "policies/policy.h"
+
+namespace yardmaster::agent {
+
+/// What the config says of one router.
+struct RouterSettings {
+  std::string name;
+  bool observe = false;  ///< serve the baseline, log what the policy would have chosen
+  double share = 1;      ///< part of the traffic that the policy decides; the rest is baseline
+  std::string baseline;  ///< empty: the pool's first model
+  bool store_queries = false;
+  ObjectiveWeights weights;
+  double max_cost_weight = 0;  ///< a request may ask for weights up to this
+};
+
+/// One routing request.
+struct RouteRequest {
+  const env::Query* query = nullptr;
+  std::vector<std::string> allow;  ///< model names; empty: all
+  std::vector<std::string> deny;
+  std::optional<double> cost_weight;
+  std::string session_id;
+  bool needs_upstream = false;  ///< leave out models that nothing serves
+  bool baseline_only = false;   ///< the store is down: no exploration that cannot be logged
+};
+
+/// A decision and what led to it.
+struct Routed {
+  Decision decision;
+  const env::ModelSpec* model = nullptr;
+  std::vector<double> policy_probabilities;  ///< before mode and share, in candidates' order
+  std::vector<policies::Score> scores;       ///< what the policy expects of each candidate
+  bool policy_failed = false;  ///< the policy gave no valid distribution; the baseline was taken
+};
+
+/// Decides: filter, encode, distribution, sample. The only place where a model is sampled, so the
+/// logged propensity is the probability drawn with. Immutable; any thread.
+class Router {
+ public:
+  /// All references outlive the router.
+  Router(RouterSettings settings, const env::ModelPool& pool, const env::Encoder& encoder,
+         const env::TokenEstimator& tokens);
+
+  const RouterSettings& settings() const { return settings_; }
+
+  /// `decisions` counts those made before, the clock of the policies' schedules. Fails with
+  /// invalid_argument where the query excludes every model (each one's reason in the message) or
+  /// asks for weights out of bounds.
+  Result<Routed> decide(const RouteRequest& request, const PublishedPolicy& policy,
+                        std::uint64_t decisions, Timestamp now, Rng& rng) const;
+
+  /// Fills what a decision says of the query itself: features, weights, its text if it is kept.
+  void describe(const env::Query& query, Decision& decision) const;
+
+ private:
+  struct Candidates {
+    std::vector<const env::ModelSpec*> models;
+    std::vector<FilteredModel> filtered;
+    double input_tokens = 0;
+  };
+
+  Result<Candidates> candidates(const RouteRequest& request) const;
+  Result<ObjectiveWeights> weights(const RouteRequest& request) const;
+  std::size_t baseline_index(const Candidates& candidates) const;
+  bool ask_policy(const PublishedPolicy& policy, const Candidates& candidates,
+                  std::uint64_t decisions, Routed& routed) const;
+  void apply_mode(std::size_t baseline, bool baseline_only, Rng& rng, Routed& routed) const;
+
+  RouterSettings settings_;
+  const env::ModelPool& pool_;
+  const env::Encoder& encoder_;
+  const env::TokenEstimator& tokens_;
+};
+
+/// The index drawn from `probabilities` (which sum to 1) by one number of `rng`.
+std::size_t sample_index(std::span<const double> probabilities, Rng& rng);
+
+}  // namespace yardmaster::agent

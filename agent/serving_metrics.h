@@ -1,0 +1,75 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace yardmaster::agent {
+
+/// A number that one thread adds to and any thread reads.
+class Counter {
+ public:
+  void add(std::uint64_t amount = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+  }
+  std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_ = 0;
+};
+
+/// Counts of durations in buckets that double from 1 us to about 17 minutes. One thread records,
+/// any reads.
+class DurationHistogram {
+ public:
+  static constexpr std::size_t kBuckets = 31;
+
+  void record_us(double microseconds);
+
+  /// Upper bound of a bucket in seconds.
+  static double upper_bound_s(std::size_t bucket);
+
+  std::uint64_t count(std::size_t bucket) const { return buckets_[bucket].value(); }
+  double sum_s() const { return static_cast<double>(sum_us_.value()) * 1e-6; }
+
+ private:
+  std::array<Counter, kBuckets> buckets_;
+  Counter sum_us_;
+};
+
+/// What one io thread has served. The thread writes without contention; /metrics adds up all
+/// threads' when it is scraped.
+struct ServingMetrics {
+  /// What is counted of one model.
+  struct Model {
+    Counter chosen;
+    Counter upstream_errors;
+    DurationHistogram upstream_latency;
+  };
+
+  /// Labels of the requests counter, in the order of Endpoint.
+  enum class Endpoint { route, chat, outcomes, feedback, models, decisions, admin, other };
+  static constexpr std::array<std::string_view, 8> kEndpointNames{
+      "route", "chat_completions", "outcomes", "feedback", "models", "decisions", "admin", "other"};
+
+  explicit ServingMetrics(std::size_t model_count) : models(model_count) {}
+
+  Counter& requests(Endpoint endpoint, unsigned status) {
+    return by_endpoint[static_cast<std::size_t>(endpoint)][status / 100 < 6 ? status / 100 : 0];
+  }
+
+  std::array<std::array<Counter, 6>, 8> by_endpoint;  ///< [endpoint][status / 100]
+  std::vector<Model> models;                          ///< in the pool's order
+  DurationHistogram overhead;                         ///< our own time of routed calls
+  Counter feedback_stored;
+  Counter feedback_duplicate;
+  Counter feedback_error;
+  Counter unknown_fields;
+  Counter degraded;         ///< routed calls answered by the baseline, unlogged
+  Counter policy_failures;  ///< decisions that fell back to the baseline: no valid distribution
+};
+
+}  // namespace yardmaster::agent
