@@ -39,7 +39,7 @@ class Rng {
 
   /// Uniform integer in [0, n); n > 0. The bias is below n / 2^64.
   std::uint64_t below(std::uint64_t n) {
-    return static_cast<std::uint64_t>((static_cast<unsigned __int128>((*this)()) * n) >> 64);
+    return static_cast<std::uint64_t>((static_cast<Uint128>((*this)()) * n) >> 64);
   }
 
   /// Standard normal, by Box and Muller.
@@ -49,6 +49,8 @@ class Rng {
   }
 
  private:
+  __extension__ using Uint128 = unsigned __int128;
+
   std::uint64_t state_;
 };
 

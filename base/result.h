@@ -16,6 +16,8 @@ enum class ErrorCode {
   corrupt,           ///< stored bytes do not check out
   io,                ///< the operating system or the network refused
   unsupported,       ///< valid, but not by this version or configuration
+  no_candidate,      ///< what the request asks leaves no model that may serve it
+  context_length_exceeded,  ///< no_candidate, and only because the query is too long
 };
 
 /// An error names the thing, what was wrong with it, and what to do.
