@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/decision.h"
+#include "base/result.h"
+#include "env/model_pool.h"
+#include "env/query.h"
+
+namespace yardmaster::env {
+
+/// What bounds the choice besides the query itself. The spans belong to the caller.
+struct FilterBounds {
+  double input_tokens = 0;                  ///< estimate for the query, on the safe side
+  std::span<const std::string> allow = {};  ///< model names; empty: all. Others are left out
+  std::span<const std::string> deny = {};   ///< model names
+  bool needs_upstream = false;              ///< leave out models that no upstream serves
+  std::span<const std::uint8_t> down = {};  ///< nonzero: not healthy now; pool's order, empty: none
+};
+
+/// The models that may serve a query.
+struct Candidates {
+  std::vector<std::size_t> models;      ///< indices into the pool, in its order; at least one
+  std::vector<FilteredModel> filtered;  ///< the others, each with its reason in plain words
+};
+
+/// Output tokens that must fit into the context window beside the query where the client names no
+/// bound of its own.
+inline constexpr std::uint32_t kReservedOutputTokens = 1024;
+
+/// Applies the hard filters: the lists of the request, what the query needs (images, tools, JSON
+/// mode, room in the context window), and health, in this order; the first that fails is a
+/// model's reason. Thread-safe. Allocates for the two vectors and for reasons only.
+///
+/// When nothing is left the error's message gives every model's reason, and its code says what
+/// the caller can do: `unavailable` where a model could serve but is down (try again later),
+/// `context_length_exceeded` where one could serve a shorter query, else `no_candidate`.
+Result<Candidates> filter_candidates(const Query& query, const ModelPool& pool,
+                                     const FilterBounds& bounds);
+
+}  // namespace yardmaster::env
