@@ -1,0 +1,129 @@
+#include "policies/kernels.h"
+
+#include <algorithm>
+#include <cmath>
+
+// The sanitizers cannot instrument the resolvers that target_clones makes.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define YARDMASTER_MULTIVERSION \
+  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define YARDMASTER_MULTIVERSION
+#endif
+
+namespace yardmaster::policies {
+
+YARDMASTER_MULTIVERSION
+void symmetric_times(const double* __restrict matrix, const double* __restrict vector,
+                     std::size_t n, std::size_t stride, double* __restrict out) {
+  for (std::size_t j = 0; j < stride; ++j) out[j] = 0;
+  std::size_t i = 0;
+  // Four rows a pass: `out` is loaded and stored a quarter as often.
+  for (; i + 4 <= n; i += 4) {
+    const double* row = matrix + i * stride;
+    const double a = vector[i], b = vector[i + 1], c = vector[i + 2], d = vector[i + 3];
+    for (std::size_t j = 0; j < stride; ++j) {
+      out[j] +=
+          (a * row[j] + b * row[j + stride]) + (c * row[j + 2 * stride] + d * row[j + 3 * stride]);
+    }
+  }
+  for (; i < n; ++i) {
+    const double* row = matrix + i * stride;
+    const double a = vector[i];
+    for (std::size_t j = 0; j < stride; ++j) out[j] += a * row[j];
+  }
+}
+
+YARDMASTER_MULTIVERSION
+void add_outer(double* __restrict matrix, const double* __restrict vector, double factor,
+               std::size_t n, std::size_t stride) {
+  for (std::size_t i = 0; i < n; ++i) {
+    double* row = matrix + i * stride;
+    const double scaled = factor * vector[i];
+    for (std::size_t j = 0; j < stride; ++j) row[j] += scaled * vector[j];
+  }
+}
+
+YARDMASTER_MULTIVERSION
+double dot(const double* __restrict a, const double* __restrict b, std::size_t n) {
+  constexpr std::size_t kLanes = 8;
+  double lanes[kLanes] = {};
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) lanes[lane] += a[i + lane] * b[i + lane];
+  }
+  double sum = ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) +
+               ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
+  for (; i < n; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+namespace {
+
+// Upper factor R in rows of `factor` with matrix = R' R. Right-looking, so the inner loop runs
+// along a row and vectorises without reordering sums.
+YARDMASTER_MULTIVERSION
+bool cholesky(double* __restrict factor, std::size_t n, std::size_t stride) {
+  for (std::size_t k = 0; k < n; ++k) {
+    double* pivot_row = factor + k * stride;
+    const double pivot = pivot_row[k];
+    if (!(pivot > 0) || !std::isfinite(pivot)) return false;
+    const double scale = 1 / std::sqrt(pivot);
+    for (std::size_t j = k; j < n; ++j) pivot_row[j] *= scale;
+    for (std::size_t i = k + 1; i < n; ++i) {
+      double* row = factor + i * stride;
+      const double a = pivot_row[i];
+      for (std::size_t j = i; j < n; ++j) row[j] -= a * pivot_row[j];
+    }
+  }
+  return true;
+}
+
+// Solves R' R X = I a row of X at a time, all columns in step.
+YARDMASTER_MULTIVERSION
+void solve_identity(const double* __restrict factor, std::size_t n, std::size_t stride,
+                    double* __restrict out) {
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t j = 0; j < stride; ++j) out[i * stride + j] = 0;
+    out[i * stride + i] = 1;
+  }
+  for (std::size_t i = 0; i < n; ++i) {  // R' Y = I: Y is lower triangular
+    double* row = out + i * stride;
+    for (std::size_t k = 0; k < i; ++k) {
+      const double a = factor[k * stride + i];
+      const double* above = out + k * stride;
+      for (std::size_t j = 0; j <= k; ++j) row[j] -= a * above[j];
+    }
+    const double scale = 1 / factor[i * stride + i];
+    for (std::size_t j = 0; j <= i; ++j) row[j] *= scale;
+  }
+  for (std::size_t i = n; i-- > 0;) {  // R X = Y
+    double* row = out + i * stride;
+    for (std::size_t k = i + 1; k < n; ++k) {
+      const double a = factor[i * stride + k];
+      const double* below = out + k * stride;
+      for (std::size_t j = 0; j < n; ++j) row[j] -= a * below[j];
+    }
+    const double scale = 1 / factor[i * stride + i];
+    for (std::size_t j = 0; j < n; ++j) row[j] *= scale;
+  }
+}
+
+}  // namespace
+
+bool invert_positive_definite(const double* matrix, std::size_t n, std::size_t stride, double* out,
+                              double* scratch) {
+  std::copy(matrix, matrix + n * stride, scratch);
+  if (!cholesky(scratch, n, stride)) return false;
+  solve_identity(scratch, n, stride, out);
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const double mean = (out[i * stride + j] + out[j * stride + i]) / 2;
+      out[i * stride + j] = out[j * stride + i] = mean;
+    }
+  }
+  return true;
+}
+
+}  // namespace yardmaster::policies

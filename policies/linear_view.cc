@@ -1,0 +1,169 @@
+#include "policies/linear_view.h"
+
+#include <algorithm>
+#include <boost/container/small_vector.hpp>
+#include <cmath>
+
+#include "env/objective.h"
+#include "policies/kernels.h"
+
+namespace yardmaster::policies {
+
+namespace {
+
+using Vector = boost::container::small_vector<double, 264>;
+
+struct Prediction {
+  double mean = 0;
+  double own_variance = 0;     ///< of the arm's own part
+  double shared_variance = 0;  ///< of the part that all arms share
+};
+
+// One candidate's predictions. Heads that read the same covariance share the matrix product.
+class Predictor {
+ public:
+  Predictor(const LinearView& view, const Vector& x, bool full_deviation)
+      : view_(view),
+        x_(x),
+        full_deviation_(full_deviation),
+        own_(x.size()),
+        precise_(x.size()),
+        shared_(x.size()) {}
+
+  Prediction predict(Head head, const LinearView::ArmHeadView* arm, double scale) {
+    const LinearView::HeadView& shared = view_.heads[head];
+    const double* covariance = arm == nullptr ? nullptr : arm->own_covariance;
+    project(shared, covariance);
+    Prediction out;
+    out.mean = scale * dot(precise_.data(), shared.shared_mean, n());
+    if (covariance != nullptr) out.mean += dot(own_.data(), arm->moment, n());
+    const double noise = shared.noise_variance * scale * scale;
+    out.own_variance = noise * own_variance_;
+    if (full_deviation_) {
+      symmetric_times(shared.shared_covariance, precise_.data(), n(), view_.stride, shared_.data());
+      out.shared_variance = noise * dot(precise_.data(), shared_.data(), n());
+    }
+    return out;
+  }
+
+ private:
+  std::size_t n() const { return view_.dimension + 1; }
+
+  // own_ = P x, precise_ = D P x, own_variance_ = x' P x.
+  void project(const LinearView::HeadView& head, const double* covariance) {
+    if (covariance != nullptr && covariance == covariance_) return;
+    covariance_ = covariance;
+    if (covariance != nullptr) {
+      symmetric_times(covariance, x_.data(), n(), view_.stride, own_.data());
+    } else {
+      own_[0] = x_[0] / head.own_intercept;
+      for (std::size_t i = 1; i < n(); ++i) own_[i] = x_[i] / head.own_weight;
+    }
+    precise_[0] = head.own_intercept * own_[0];
+    for (std::size_t i = 1; i < n(); ++i) precise_[i] = head.own_weight * own_[i];
+    own_variance_ = std::max(0.0, dot(x_.data(), own_.data(), n()));
+  }
+
+  const LinearView& view_;
+  const Vector& x_;
+  const bool full_deviation_;
+  const double* covariance_ = nullptr;
+  double own_variance_ = 0;
+  Vector own_, precise_, shared_;
+};
+
+double square(double value) { return value * value; }
+
+struct CostUnit {
+  double scale = 0;   ///< the arm's mean cost, in `factor`
+  double factor = 1;  ///< USD
+};
+
+CostUnit cost_unit(const LinearView& view, const LinearView::ArmView* arm,
+                   const env::Candidate& candidate) {
+  const LinearView::HeadView& head = view.heads[kCost];
+  if (arm == nullptr || arm->heads[kCost].moment == nullptr) {
+    const bool priced = candidate.price_reference > 0 && head.unseen_scale_priced > 0;
+    return priced ? CostUnit{head.unseen_scale_priced, candidate.price_reference}
+                  : CostUnit{head.unseen_scale_usd, 1};
+  }
+  const double scale = arm->heads[kCost].scale;
+  if (arm->price_reference <= 0) return {scale, 1};
+  return {scale, candidate.price_reference > 0 ? candidate.price_reference : arm->price_reference};
+}
+
+}  // namespace
+
+Status augment(std::span<const float> features, std::span<double> out) {
+  double norm = 0;
+  for (std::size_t i = 0; i < features.size(); ++i) {
+    if (!std::isfinite(features[i])) {
+      return fail(ErrorCode::invalid_argument,
+                  "feature " + std::to_string(i) + " is not finite: check the encoder");
+    }
+    norm += square(features[i]);
+  }
+  const double factor =
+      norm > square(kFeatureNormBound) ? kFeatureNormBound / std::sqrt(norm) : 1.0;
+  out[0] = 1;
+  for (std::size_t i = 0; i < features.size(); ++i) out[1 + i] = factor * features[i];
+  std::fill(out.begin() + static_cast<std::ptrdiff_t>(features.size()) + 1, out.end(), 0.0);
+  return {};
+}
+
+Status LinearView::score(const env::Observation& observation, bool full_deviation,
+                         std::span<Score> scores) const {
+  if (observation.features.size() != dimension) {
+    return fail(ErrorCode::invalid_argument,
+                "features: " + std::to_string(observation.features.size()) +
+                    " values where the policy expects " + std::to_string(dimension));
+  }
+  Vector x(stride);
+  if (auto augmented = augment(observation.features, std::span(x.data(), x.size())); !augmented) {
+    return augmented;
+  }
+  const ObjectiveWeights& weights = observation.weights;
+  Predictor predictor(*this, x, full_deviation);
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    const env::Candidate& candidate = observation.candidates[i];
+    const auto found = index.find(candidate.model);
+    const ArmView* arm = found == index.end() ? nullptr : &arms[found->second];
+    const auto predict = [&](Head head, double scale) {
+      if (!heads[head].learned) return Prediction{};
+      const bool seen = arm != nullptr && arm->heads[head].moment != nullptr;
+      return predictor.predict(head, seen ? &arm->heads[head] : nullptr, scale);
+    };
+    const auto scale_of = [&](Head head) {
+      const bool seen = arm != nullptr && arm->heads[head].moment != nullptr;
+      return seen ? arm->heads[head].scale : heads[head].unseen_scale_usd;
+    };
+
+    const Prediction quality = predict(kQuality, 1);
+    const CostUnit unit = cost_unit(*this, arm, candidate);
+    Prediction cost = predict(kCost, unit.scale);
+    cost.mean *= unit.factor;
+    if (candidate.estimated_cost_usd > 0 &&
+        (arm == nullptr || arm->heads[kCost].moment == nullptr)) {
+      cost.mean = candidate.estimated_cost_usd;
+    }
+    const Prediction latency = predict(kLatency, scale_of(kLatency));
+
+    Score& score = scores[i];
+    score.quality = quality.mean;
+    score.cost_usd = std::max(0.0, cost.mean);
+    score.latency_s = std::max(0.0, latency.mean);
+    score.reward = env::reward(score.quality, score.cost_usd, score.latency_s, weights);
+    const double cost_factor = square(weights.cost * unit.factor);
+    const double latency_factor = square(weights.latency);
+    const double own = quality.own_variance + cost_factor * cost.own_variance +
+                       latency_factor * latency.own_variance;
+    const double shared = quality.shared_variance + cost_factor * cost.shared_variance +
+                          latency_factor * latency.shared_variance;
+    score.quality_sd = std::sqrt(quality.own_variance + quality.shared_variance);
+    score.reward_sd = std::sqrt(own + shared);
+    score.choice_sd = std::sqrt(own);
+  }
+  return {};
+}
+
+}  // namespace yardmaster::policies

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "policies/dense_tensor.h"
+#include "policies/kernels.h"
+
+namespace yardmaster::policies {
+
+/// How strongly weights are held to their mean before data, as precisions in units of the noise
+/// precision. Sizes assume features of squared norm about 1 (env::Encoder).
+struct LinearPrior {
+  double shared_intercept = 0.01;  ///< what all arms have in common: nearly free
+  double shared_weight = 1;        ///< difficulty of a query, common to all arms
+  double own_intercept = 1;        ///< how far an arm's mean lies from the others'
+  /// How far an arm's context weights lie from the shared ones: a grid, from which each head
+  /// takes the level under which its rewards were most likely.
+  std::vector<double> own_weights = {5, 20, 80, 320, 1280};
+};
+
+/// The covariance half of a Bayesian linear model in which each arm's weights are
+/// `shared + own`: y = x'(shared + own_arm) + noise, x with a leading 1.
+///
+/// Given the shared weights the arms are independent, so the exact joint posterior over
+/// (arms + 1) * n weights fits in one n x n matrix an arm and one for the shared part, and a row
+/// costs O(n^2): with A_arm = sum of w x x', D = diag(own precisions),
+///   P_arm = (A_arm + D)^-1                    covariance of the arm's weights, shared part known
+///   S^-1  = shared precisions + sum over arms of (D - D P_arm D)
+/// (Schur complement of the arms' block; Lindley and Smith 1972 give the model). Both are kept by
+/// Sherman-Morrison, and rebuilt from A_arm by Cholesky with `rebuild`. All of it once for each
+/// level of own_weights. Not thread-safe.
+class PooledDesign {
+ public:
+  PooledDesign(std::size_t n, LinearPrior prior);
+
+  std::size_t n() const { return n_; }
+  std::size_t stride() const { return stride_; }
+  std::size_t levels() const { return prior_.own_weights.size(); }
+  std::size_t arms() const { return arms_.size(); }
+  const LinearPrior& prior() const { return prior_; }
+
+  void add_arm() { arms_.emplace_back(); }
+  void remove_arm(std::size_t arm);  ///< call rebuild() afterwards
+
+  /// P_arm and S at a level, stride() doubles a row. P_arm is nullptr for an arm without rows:
+  /// it is the inverse of D then.
+  const double* own_covariance(std::size_t arm, std::size_t level) const;
+  const double* shared_covariance(std::size_t level) const;
+
+  /// What a row of `arm` with features `x` would move, in units of the noise.
+  struct Direction {
+    std::vector<double> own;      ///< P_arm x
+    std::vector<double> precise;  ///< D P_arm x: how the shared weights show in the row
+    std::vector<double> shared;   ///< S D P_arm x: how the row shows in the shared weights
+    double own_variance = 0;      ///< x' P_arm x
+    double shared_variance = 0;   ///< of x' D P_arm shared
+  };
+
+  void direction(std::size_t arm, std::size_t level, const double* x, Direction& out) const;
+
+  /// Adds the row behind `direction` with a weight, negative to take one back, to P and S.
+  void absorb(std::size_t arm, std::size_t level, const Direction& direction, double weight);
+
+  /// Adds it to A. Call once a row, after absorb() at each level.
+  void count(std::size_t arm, const double* x, double weight);
+
+  /// Multiplies all of A by a factor, then rebuilds: forgetting.
+  void rebuild(double factor = 1);
+
+  /// out += D P_arm moment, the arm's part of the equation for the shared weights.
+  void add_evidence(std::size_t arm, std::size_t level, const double* moment, double factor,
+                    double* out) const;
+
+  void put(TensorArchive& archive, const std::string& name) const;
+  Status take(const TensorArchive& archive, const std::string& name, std::size_t arms);
+
+ private:
+  void reserve(std::size_t arm);
+  void shared_precision(std::size_t level, std::vector<double>& out) const;
+  double own_precision(std::size_t level, std::size_t i) const {
+    return i == 0 ? prior_.own_intercept : prior_.own_weights[level];
+  }
+  std::size_t matrix_size() const { return n_ * stride_; }
+
+  std::size_t n_;
+  std::size_t stride_;
+  LinearPrior prior_;
+  std::vector<DenseTensor> arms_;  ///< A, then P for each level; empty while the arm has no rows
+  DenseTensor shared_;             ///< S for each level
+};
+
+}  // namespace yardmaster::policies
