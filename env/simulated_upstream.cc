@@ -1,0 +1,136 @@
+#include "env/simulated_upstream.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <cstdio>
+#include <random>
+
+#include "env/query.h"
+
+namespace yardmaster::env {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::size_t kBytesPerToken = 4;
+
+/// What comes between an answer's subjects.
+constexpr std::array<std::string_view, 6> kSentences{
+    "It helps to begin with ",       "This is close to ",        "A careful reader will think of ",
+    "The usual example is that of ", "Much of it follows from ", "Compare it with "};
+
+/// About `tokens` tokens on the topics of the query. The same for the same arguments.
+std::string answer_text(const TopicMix& mix, std::uint32_t tokens, Rng rng) {
+  const auto main_topic = static_cast<std::size_t>(
+      std::distance(mix.begin(), std::max_element(mix.begin(), mix.end())));
+  const TopicText& topic = simulated_topics()[main_topic];
+  std::string text = "On this question of ";
+  text += topic.name;
+  text += ", in short: it depends.";
+  while (text.size() < tokens * kBytesPerToken) {
+    text += ' ';
+    text += kSentences[rng.below(kSentences.size())];
+    text += topic.subjects[rng.below(topic.subjects.size())];
+    text += '.';
+  }
+  text.resize(std::min<std::size_t>(text.size(), tokens * kBytesPerToken));
+  return text;
+}
+
+std::string completion_id(Rng& ids) {
+  char text[64];
+  std::snprintf(text, sizeof text, "chatcmpl-%016llx", static_cast<unsigned long long>(ids()));
+  return text;
+}
+
+json::object completion(std::string id, Timestamp time, const ModelSpec& model, std::string text,
+                        bool cut, const SimulatedOutcome& outcome) {
+  const auto seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+  json::object choice{{"index", 0},
+                      {"message", {{"role", "assistant"}, {"content", std::move(text)}}},
+                      {"finish_reason", cut ? "length" : "stop"}};
+  json::array choices;
+  choices.push_back(std::move(choice));
+  return {{"id", std::move(id)},
+          {"object", "chat.completion"},
+          {"created", seconds},
+          {"model", model.upstream_model.empty() ? model.name : model.upstream_model},
+          {"choices", std::move(choices)},
+          {"usage",
+           {{"prompt_tokens", outcome.input_tokens},
+            {"completion_tokens", outcome.output_tokens},
+            {"total_tokens", outcome.input_tokens + outcome.output_tokens}}}};
+}
+
+ChatAnswer malformed(const Error& error) {
+  const json::object body{{"error",
+                           {{"message", error.message},
+                            {"type", "invalid_request_error"},
+                            {"param", nullptr},
+                            {"code", nullptr}}}};
+  ChatAnswer answer;
+  answer.status = 400;
+  answer.content_type = "application/json";
+  answer.body = json::serialize(body);
+  return answer;
+}
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
+}  // namespace
+
+SimulatedUpstream::SimulatedUpstream(std::uint64_t world_seed, double time_scale, Clock clock,
+                                     Rng ids, asio::any_io_executor executor)
+    : world_(world_seed),
+      time_scale_(time_scale),
+      clock_(std::move(clock)),
+      ids_(ids),
+      executor_(std::move(executor)) {}
+
+asio::awaitable<Result<ChatAnswer>> SimulatedUpstream::chat(ChatCall call) {
+  const auto query = parse_query(call.body);
+  if (!query) co_return malformed(query.error());
+
+  SimulatedOutcome outcome = world_.outcome(query->text, *call.model);
+  const std::uint32_t wanted = outcome.output_tokens;
+  outcome.output_tokens = std::min(wanted, query->max_output_tokens.value_or(wanted));
+  const bool cut = outcome.output_tokens < wanted;
+  outcome.latency_s *= static_cast<double>(outcome.output_tokens) / wanted;
+
+  std::string id = completion_id(ids_);
+  std::string text = answer_text(world_.topics(query->text), outcome.output_tokens, Rng(ids_()));
+  const json::object body =
+      completion(std::move(id), clock_(), *call.model, std::move(text), cut, outcome);
+
+  ChatAnswer answer;
+  answer.status = 200;
+  answer.content_type = "application/json";
+  answer.body = json::serialize(body);
+  answer.latency_s = outcome.latency_s;
+  if (time_scale_ > 0) {
+    asio::steady_timer timer(executor_);
+    timer.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+        std::chrono::duration<double>(outcome.latency_s * time_scale_)));
+    co_await timer.async_wait(asio::use_awaitable);
+  }
+  co_return answer;
+}
+
+std::unique_ptr<Upstream> make_simulated_upstream(const UpstreamSpec& spec,
+                                                  asio::any_io_executor executor) {
+  return std::make_unique<SimulatedUpstream>(spec.seed, spec.time_scale, system_clock_now,
+                                             Rng(random_seed()), std::move(executor));
+}
+
+}  // namespace yardmaster::env

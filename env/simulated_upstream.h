@@ -1,0 +1,37 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <memory>
+
+#include "base/random.h"
+#include "base/time.h"
+#include "env/simulated_world.h"
+#include "env/upstream.h"
+
+namespace yardmaster::env {
+
+/// Answers chat completions in process, as a SimulatedWorld says: an OpenAI body with text about
+/// the query's topic, the usage, and a finish reason; 400 for a body that is no chat completion.
+/// Serves any model. States the simulated latency, and waits that long times `time_scale`.
+class SimulatedUpstream final : public Upstream {
+ public:
+  /// `ids` makes the answers' ids, which must differ between upstreams and runs. `time_scale` 0
+  /// answers at once.
+  SimulatedUpstream(std::uint64_t world_seed, double time_scale, Clock clock, Rng ids,
+                    boost::asio::any_io_executor executor);
+
+  boost::asio::awaitable<Result<ChatAnswer>> chat(ChatCall call) override;
+
+ private:
+  SimulatedWorld world_;
+  double time_scale_;
+  Clock clock_;
+  Rng ids_;
+  boost::asio::any_io_executor executor_;
+};
+
+/// The upstream of a spec of kind simulated, with the machine's clock and ids of its own.
+std::unique_ptr<Upstream> make_simulated_upstream(const UpstreamSpec& spec,
+                                                  boost::asio::any_io_executor executor);
+
+}  // namespace yardmaster::env

@@ -1,0 +1,83 @@
+#include "env/simulated_upstream.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+
+namespace yardmaster::env {
+namespace {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+constexpr std::uint64_t kSeed = 5;
+
+ModelSpec model() {
+  ModelSpec spec;
+  spec.name = "m";
+  return spec;
+}
+
+Result<ChatAnswer> ask(const ModelSpec& spec, std::string body, double time_scale = 0) {
+  asio::io_context io;
+  SimulatedUpstream upstream(
+      kSeed, time_scale, [] { return Timestamp(std::chrono::seconds(100)); }, Rng(1),
+      io.get_executor());
+  ChatCall call;
+  call.model = &spec;
+  call.body = std::move(body);
+  auto answer = asio::co_spawn(io, upstream.chat(call), asio::use_future);
+  io.run();
+  return answer.get();
+}
+
+TEST(SimulatedUpstream, AnswersAsTheWorldSays) {
+  const auto answer =
+      ask(model(), R"({"model":"m","messages":[{"role":"user","content":"Prove it."}]})");
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 200u);
+  const SimulatedOutcome outcome = SimulatedWorld(kSeed).outcome("Prove it.", model());
+  EXPECT_EQ(answer->latency_s, outcome.latency_s);
+
+  const json::value body = json::parse(answer->body);
+  EXPECT_EQ(body.at("object"), "chat.completion");
+  EXPECT_EQ(body.at("model"), "m");
+  EXPECT_EQ(body.at("created"), 100);
+  EXPECT_EQ(body.at_pointer("/usage/prompt_tokens"), outcome.input_tokens);
+  EXPECT_EQ(body.at_pointer("/usage/completion_tokens"), outcome.output_tokens);
+  EXPECT_EQ(body.at_pointer("/choices/0/finish_reason"), "stop");
+  const auto& text = body.at_pointer("/choices/0/message/content").as_string();
+  EXPECT_EQ(text.size(), outcome.output_tokens * 4);
+}
+
+TEST(SimulatedUpstream, StopsAtTheTokensAskedFor) {
+  const auto answer =
+      ask(model(), R"({"messages":[{"role":"user","content":"Prove it."}],"max_tokens":3})");
+  ASSERT_TRUE(answer);
+  const json::value body = json::parse(answer->body);
+  EXPECT_EQ(body.at_pointer("/usage/completion_tokens"), 3);
+  EXPECT_EQ(body.at_pointer("/choices/0/finish_reason"), "length");
+}
+
+TEST(SimulatedUpstream, RefusesABodyThatIsNoChatCompletion) {
+  const auto answer = ask(model(), R"({"messages":[]})");
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 400u);
+  EXPECT_EQ(json::parse(answer->body).at_pointer("/error/type"), "invalid_request_error");
+}
+
+TEST(SimulatedUpstream, WaitsItsLatencyTimesTheScale) {
+  const auto before = std::chrono::steady_clock::now();
+  const auto answer = ask(model(), R"({"messages":[{"role":"user","content":"Prove it."}]})", 0.01);
+  const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - before;
+  ASSERT_TRUE(answer);
+  EXPECT_GE(waited.count(), answer->latency_s * 0.01);
+}
+
+}  // namespace
+}  // namespace yardmaster::env
