@@ -1,0 +1,202 @@
+#include "agent/http/connection.h"
+
+#include <spdlog/spdlog.h>
+
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <ctime>
+#include <optional>
+
+namespace yardmaster::agent {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+
+namespace {
+
+constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
+
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+/// An answer's buffer larger than this is not kept for the next one.
+constexpr std::size_t kKeptOutputBytes = 64u << 10;
+
+/// A client that still sends when its connection is closed would lose the answer to a reset, so
+/// this much more is read and thrown away, for this long.
+constexpr std::size_t kLingerBytes = 128u << 20;
+constexpr std::chrono::milliseconds kLingerTime{3'000};
+
+/// The path without the query string, which may hold what should not be logged.
+std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
+
+}  // namespace
+
+Connection::Connection(std::shared_ptr<ServerState> server, Socket socket)
+    : server_(std::move(server)), socket_(std::move(socket)), reader_(server_->limits) {
+  server_->connections.insert(this);
+  server_->count.store(server_->connections.size(), std::memory_order_relaxed);
+}
+
+Connection::~Connection() {
+  server_->connections.erase(this);
+  server_->count.store(server_->connections.size(), std::memory_order_relaxed);
+  if (server_->connections.empty()) server_->all_closed.cancel();
+}
+
+void Connection::start() {
+  boost::system::error_code ignored;
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  socket_.non_blocking(true, ignored);
+  auto keep_alive_until_done = [self = shared_from_this()](std::exception_ptr) {};
+  asio::co_spawn(socket_.get_executor(), serve(),
+                 asio::bind_cancellation_slot(cancel_.slot(), std::move(keep_alive_until_done)));
+}
+
+void Connection::close() {
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+}
+
+void Connection::cut() {
+  close();
+  cancel_.emit(asio::cancellation_type::terminal);
+}
+
+void Connection::check_deadline(TimePoint now) {
+  if (now < deadline_) return;
+  deadline_ = TimePoint::max();
+  if (phase_ != Phase::reading) {
+    close();
+    return;
+  }
+  too_slow_ = true;
+  boost::system::error_code ignored;
+  socket_.cancel(ignored);
+}
+
+void Connection::enter(Phase phase, std::chrono::milliseconds limit) {
+  phase_ = phase;
+  deadline_ = std::chrono::steady_clock::now() + limit;
+}
+
+/// The header and the body have one deadline each, however many reads they take.
+void Connection::await_bytes(RequestReader::Progress progress) {
+  if (progress == waiting_for_) return;
+  waiting_for_ = progress;
+  switch (progress) {
+    case RequestReader::Progress::between:
+      return enter(Phase::idle, server_->limits.idle_timeout);
+    case RequestReader::Progress::header:
+      return enter(Phase::reading, server_->limits.header_timeout);
+    default:
+      return enter(Phase::reading, server_->limits.body_timeout);
+  }
+}
+
+asio::awaitable<void> Connection::serve() {
+  while (co_await read_request()) {
+    const HttpResponse response = co_await answer();
+    ResponseFraming framing = reader_.framing();
+    if (server_->draining || too_slow_) framing.keep_alive = false;
+    if (out_.capacity() > kKeptOutputBytes) out_ = std::string();
+    out_.clear();
+    append_response(response, framing, server_->date.at(std::time(nullptr)), out_);
+    enter(Phase::writing, server_->limits.idle_timeout);
+    if (!co_await write(out_)) co_return;
+    if (!framing.keep_alive) {
+      co_await linger();
+      co_return;
+    }
+    reader_.next();
+  }
+}
+
+/// True when there is something to answer: a request, or one refused.
+asio::awaitable<bool> Connection::read_request() {
+  using Progress = RequestReader::Progress;
+  waiting_for_ = Progress::complete;
+  Progress progress = reader_.advance();
+  while (progress != Progress::complete && progress != Progress::refused) {
+    if (progress == Progress::send_continue) {
+      if (!co_await write(kContinue)) co_return false;
+      progress = reader_.advance();
+      continue;
+    }
+    await_bytes(progress);
+    if (server_->draining && progress == Progress::between) co_return false;
+    const auto [error, size] = co_await socket_.async_read_some(reader_.prepare(), kNoThrow);
+    if (too_slow_) co_return true;
+    if (error && (error != asio::error::eof || progress == Progress::between)) co_return false;
+    reader_.commit(size);
+    progress = error ? reader_.end_of_stream() : reader_.advance();
+  }
+  refused_ = progress == Progress::refused;
+  co_return true;
+}
+
+asio::awaitable<HttpResponse> Connection::answer() {
+  if (too_slow_) {
+    co_return error_response(408, "the request took too long to arrive; send it again", "timeout");
+  }
+  if (refused_) co_return reader_.take_refusal();
+  if (server_->draining) {
+    HttpResponse response =
+        error_response(503, "the daemon is draining; send requests elsewhere", "draining");
+    response.headers.emplace_back("Retry-After", "1");
+    co_return response;
+  }
+  phase_ = Phase::handling;
+  deadline_ = TimePoint::max();
+  co_return co_await handle(reader_.take_request());
+}
+
+/// An exception ends the request, not the connection.
+asio::awaitable<HttpResponse> Connection::handle(HttpRequest request) {
+  const std::string method(request.method_string());
+  const std::string target(request.target());
+  std::string failure;
+  try {
+    auto answering = server_->handler(std::move(request));
+    co_return co_await std::move(answering);
+  } catch (const std::exception& exception) {
+    failure = exception.what();
+  } catch (...) {
+    failure = "an unknown exception";
+  }
+  // A connection that was cut had its handler cancelled on purpose.
+  if (socket_.is_open()) spdlog::error("{} {} failed: {}", method, path_of(target), failure);
+  co_return error_response(500, "the daemon failed on this request; its log says why",
+                           "internal_error");
+}
+
+asio::awaitable<bool> Connection::write(std::string_view bytes) {
+  while (!bytes.empty()) {
+    // Nearly every answer fits the socket's buffer: then no turn of the io_context is needed.
+    boost::system::error_code error;
+    std::size_t size = socket_.write_some(asio::buffer(bytes), error);
+    if (error == asio::error::would_block) {
+      std::tie(error, size) = co_await socket_.async_write_some(asio::buffer(bytes), kNoThrow);
+    }
+    if (error) co_return false;
+    bytes.remove_prefix(size);
+  }
+  co_return true;
+}
+
+asio::awaitable<void> Connection::linger() {
+  enter(Phase::lingering, kLingerTime);
+  boost::system::error_code failed;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, failed);
+  std::array<char, 16 << 10> thrown_away;
+  for (std::size_t total = 0; !failed && total < kLingerBytes;) {
+    const auto [error, size] =
+        co_await socket_.async_read_some(asio::buffer(thrown_away), kNoThrow);
+    failed = error;
+    total += size;
+  }
+}
+
+}  // namespace yardmaster::agent

@@ -1,0 +1,72 @@
+#include "agent/http/response_format.h"
+
+#include <algorithm>
+#include <boost/beast/http/status.hpp>
+#include <charconv>
+
+namespace yardmaster::agent {
+
+namespace {
+
+void append_number(std::uint64_t number, std::string& out) {
+  char digits[20];
+  const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+  out.append(digits, end);
+}
+
+void append_header(std::string_view name, std::string_view value, std::string& out) {
+  out += name;
+  out += ": ";
+  const std::size_t begin = out.size();
+  out += value;
+  std::replace_if(
+      out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(),
+      [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
+  out += "\r\n";
+}
+
+/// 1xx, 204 and 304 have no body and no Content-Length (RFC 9110, 8.6).
+bool is_bodiless(unsigned status) { return status < 200 || status == 204 || status == 304; }
+
+}  // namespace
+
+std::string_view DateText::at(std::time_t now) {
+  if (now != made_at_) {
+    std::tm utc{};
+    gmtime_r(&now, &utc);
+    char text[32];
+    const std::size_t size = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &utc);
+    text_.assign(text, size);
+    made_at_ = now;
+  }
+  return text_;
+}
+
+void append_response(const HttpResponse& response, const ResponseFraming& framing,
+                     std::string_view date, std::string& out) {
+  out += "HTTP/1.1 ";
+  append_number(response.status, out);
+  out += ' ';
+  const auto reason =
+      boost::beast::http::obsolete_reason(boost::beast::http::int_to_status(response.status));
+  out.append(reason.data(), reason.size());
+  out += "\r\n";
+  append_header("Date", date, out);
+  if (!framing.keep_alive) {
+    out += "Connection: close\r\n";
+  } else if (framing.http_1_0) {
+    out += "Connection: keep-alive\r\n";
+  }
+  for (const auto& [name, value] : response.headers) append_header(name, value, out);
+  if (is_bodiless(response.status)) {
+    out += "\r\n";
+    return;
+  }
+  if (!response.content_type.empty()) append_header("Content-Type", response.content_type, out);
+  out += "Content-Length: ";
+  append_number(response.body.size(), out);
+  out += "\r\n\r\n";
+  if (!framing.head) out += response.body;
+}
+
+}  // namespace yardmaster::agent

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <ctime>
+#include <string>
+#include <string_view>
+
+#include "agent/http/server.h"
+
+namespace yardmaster::agent {
+
+/// What the request says about the form of its answer.
+struct ResponseFraming {
+  bool keep_alive = true;
+  bool http_1_0 = false;  ///< such a client must be told that the connection stays
+  bool head = false;      ///< headers alone
+};
+
+/// The text of the Date header (RFC 9110, 5.6.7), made anew once a second. One thread.
+class DateText {
+ public:
+  std::string_view at(std::time_t now);
+
+ private:
+  std::time_t made_at_ = -1;
+  std::string text_;
+};
+
+/// Appends `response` to `out` as HTTP/1.1. Line breaks in header values become spaces, so that no
+/// value can begin another header.
+void append_response(const HttpResponse& response, const ResponseFraming& framing,
+                     std::string_view date, std::string& out);
+
+}  // namespace yardmaster::agent
