@@ -1,0 +1,163 @@
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+#include "env/upstream.h"
+
+namespace yardmaster::env {
+
+namespace {
+
+constexpr std::string_view kModelKey = "model";
+
+/// Walks a JSON object byte by byte. Knows only where strings and values end: the document is
+/// known to be valid, and on one that is not it stops at the end of the text.
+class Scanner {
+ public:
+  explicit Scanner(std::string_view text) : text_(text) {}
+
+  std::size_t position() const { return position_; }
+
+  /// Goes over spaces, then over `c` if it is next.
+  bool take(char c) {
+    skip_space();
+    if (position_ >= text_.size() || text_[position_] != c) return false;
+    ++position_;
+    return true;
+  }
+
+  void skip_space() {
+    position_ = std::min(text_.find_first_not_of(" \t\r\n", position_), text_.size());
+  }
+
+  /// Goes over a string and returns what stands between its quotes, escapes as they are.
+  std::string_view take_string() {
+    const std::size_t begin = ++position_;
+    while (position_ < text_.size() && text_[position_] != '"') {
+      position_ += text_[position_] == '\\' ? 2 : 1;
+    }
+    position_ = std::min(position_, text_.size());
+    const std::string_view raw = text_.substr(begin, position_ - begin);
+    if (position_ < text_.size()) ++position_;
+    return raw;
+  }
+
+  /// Goes over any value. Nested ones are counted, not recursed into, so depth has no limit.
+  void skip_value() {
+    std::size_t depth = 0;
+    do {
+      skip_space();
+      if (position_ >= text_.size()) return;
+      switch (text_[position_]) {
+        case '"':
+          take_string();
+          break;
+        case '{':
+        case '[':
+          ++depth;
+          ++position_;
+          break;
+        case '}':
+        case ']':
+          if (depth > 0) --depth;
+          ++position_;
+          break;
+        case ',':
+        case ':':
+          ++position_;
+          break;
+        default:
+          position_ = std::min(text_.find_first_of(",:]} \t\r\n", position_), text_.size());
+      }
+    } while (depth > 0);
+  }
+
+ private:
+  std::string_view text_;
+  std::size_t position_ = 0;
+};
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+/// Whether a string with escapes spells "model"; of these letters only \u escapes exist.
+bool spells_model(std::string_view raw) {
+  std::size_t at = 0;
+  for (const char expected : kModelKey) {
+    if (at >= raw.size()) return false;
+    int c = raw[at++];
+    if (c == '\\') {
+      if (raw.size() < at + 5 || raw[at] != 'u') return false;
+      c = 0;
+      for (const char digit : raw.substr(at + 1, 4)) c = c * 16 + hex_digit(digit);
+      at += 5;
+    }
+    if (c != expected) return false;
+  }
+  return at == raw.size();
+}
+
+std::string quoted(std::string_view text) {
+  constexpr char kHex[] = "0123456789abcdef";
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20) {
+      out += "\\u00";
+      out += kHex[byte >> 4];
+      out += kHex[byte & 15];
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
+  return out;
+}
+
+}  // namespace
+
+std::string splice_model(std::string_view body, std::string_view model) {
+  Scanner scanner(body);
+  if (!scanner.take('{')) return std::string(body);
+  const std::size_t first_member = scanner.position();
+  const std::string value = quoted(model);
+
+  std::string out;
+  out.reserve(body.size() + value.size() + kModelKey.size() + 4);
+  std::size_t copied = 0;
+  bool found = false;
+  bool empty = true;
+  while (!scanner.take('}') && scanner.position() < body.size()) {
+    if (body[scanner.position()] != '"') break;
+    empty = false;
+    const bool is_model = spells_model(scanner.take_string());
+    scanner.take(':');
+    scanner.skip_space();
+    const std::size_t begin = scanner.position();
+    scanner.skip_value();
+    if (is_model) {
+      out.append(body, copied, begin - copied);
+      out += value;
+      copied = scanner.position();
+      found = true;
+    }
+    scanner.take(',');
+  }
+  if (!found) {
+    out.append(body, 0, first_member);
+    out.append("\"model\":").append(value);
+    if (!empty) out += ',';
+    copied = first_member;
+  }
+  out.append(body, copied);
+  return out;
+}
+
+}  // namespace yardmaster::env
