@@ -1,0 +1,152 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/auth.h"
+#include "agent/secret.h"
+#include "base/result.h"
+#include "env/metrics.h"
+#include "env/model_pool.h"
+#include "env/upstream.h"
+
+namespace yardmaster::agent {
+
+/// What the daemon is told, as docs/configuration.md describes it: one struct a section of the
+/// YAML file, one member a key. Times are in seconds in the file, under the member's name + "_s".
+/// A Config that parse_config returned holds nothing out of range and names nothing that is
+/// missing.
+
+/// `listen`: where the daemon answers.
+struct ListenConfig {
+  std::string address = "127.0.0.1";  ///< an IP address; beyond loopback only with keys
+  std::uint16_t port = 8080;          ///< 0: a free one, named in the log
+  std::uint16_t io_threads = 1;       ///< each has its own event loop; 1 serves thousands a second
+};
+
+/// `limits`: what one client may take up.
+struct LimitsConfig {
+  std::uint64_t max_body_bytes = 16u << 20;
+  std::uint64_t max_header_bytes = 16u << 10;
+  std::uint32_t max_connections = 4096;              ///< of one io thread
+  std::chrono::milliseconds header_timeout{10'000};  ///< from a request's first byte to its headers
+  std::chrono::milliseconds body_timeout{30'000};    ///< for the body after the headers
+  std::chrono::milliseconds idle_timeout{75'000};    ///< between requests of one connection
+};
+
+/// An entry of `upstreams`: a service that answers chat completions for some of the models.
+struct UpstreamConfig {
+  std::string name;
+  env::UpstreamSpec::Kind kind = env::UpstreamSpec::Kind::openai;
+  std::string base_url;  ///< up to and with /v1; simulated ones have none
+  Secret api_key;        ///< sent as a bearer token; empty: none
+  std::string ca_file;   ///< PEM with the certificates to trust; empty: the system's
+  std::chrono::milliseconds connect_timeout{5'000};
+  std::chrono::milliseconds total_timeout{120'000};  ///< from the call to the answer's last byte
+  std::uint32_t max_connections = 256;               ///< open at once, per io thread
+  std::uint64_t max_response_bytes = 64u << 20;
+  std::uint64_t seed = 0;  ///< of a simulated one's world
+  double time_scale = 0;   ///< a simulated one waits its latency times this
+};
+
+/// An entry of `routers`: a name that clients send as the model, and how it chooses.
+struct RouterConfig {
+  enum class Mode {
+    serve,   ///< the policy's choice is served
+    observe  ///< the baseline is served; what the policy would have chosen is logged
+  };
+
+  std::string name = "auto";
+  std::string policy = "default";    ///< docs/policies.md lists them
+  std::string encoder = "static";    ///< docs/encoders.md lists them
+  Mode mode = Mode::serve;
+  double share = 1;                  ///< part of the traffic that the policy decides
+  std::string baseline;              ///< serves the rest; parse_config puts the first model here
+  double exploration_floor = 0.001;  ///< probability that all candidates share evenly
+  double half_life_decisions = 0;    ///< after so many an observation counts half; 0: never forget
+  std::uint64_t seed = 0;            ///< of the policy's random numbers
+};
+
+/// `objective`: what a good decision is.
+struct ObjectiveConfig {
+  double cost_weight = 30;        ///< quality per USD
+  double latency_weight = 0;      ///< quality per second
+  double max_cost_weight = 1000;  ///< a request may ask for a cost weight up to this
+
+  /// The parts of quality. parse_config puts the first declared metric here if none is given.
+  std::vector<env::MetricWeight> metrics;
+};
+
+/// `feedback`: what clients may report, and how long the learner waits for it.
+struct FeedbackConfig {
+  std::chrono::milliseconds window{3'600'000};  ///< after it a decision is learned as it stands
+
+  /// `default`: the quality of a decision without feedback; nothing (`ignore`): not learned.
+  std::optional<double> default_quality;
+
+  std::vector<env::MetricSpec> metrics{env::MetricSpec{.name = "quality"}};
+};
+
+/// `learner`: the thread that learns.
+struct LearnerConfig {
+  std::string device = "cpu";                          ///< cpu, cuda or auto
+  std::chrono::milliseconds publish_interval{20};      ///< shortest time between two policies
+  std::chrono::milliseconds snapshot_interval{60'000};  ///< between snapshots on disk
+  std::uint64_t snapshot_rows = 10'000;  ///< or after so many rows, whichever is first
+  std::uint32_t keep_snapshots = 5;      ///< of each router; the older are removed
+};
+
+/// `retention`: how much of the past stays on disk.
+struct RetentionConfig {
+  double max_age_days = 0;  ///< 0: no limit
+  double max_gb = 0;        ///< 10^9 bytes; 0: no limit
+};
+
+/// `logging`: what the daemon writes to standard error. Prompts and keys never are.
+struct LoggingConfig {
+  enum class Level { debug, info, warn, error };
+
+  Level level = Level::info;
+  bool json = false;  ///< one JSON object a line in place of plain text
+};
+
+struct Config {
+  ListenConfig listen;
+  LimitsConfig limits;
+  std::string data_dir = "./data";  ///< made if missing; one daemon at a time may use it
+  bool store_queries = false;       ///< keep the text of the queries in the decision log
+  std::vector<UpstreamConfig> upstreams;
+  std::vector<env::ModelSpec> models;
+  std::vector<RouterConfig> routers{RouterConfig{}};
+  ObjectiveConfig objective;
+  FeedbackConfig feedback;
+  LearnerConfig learner;
+  RetentionConfig retention;
+  LoggingConfig logging;
+  std::vector<Authenticator::Key> keys;  ///< none: loopback only, no authentication
+};
+
+/// Finds the value that `${NAME}` stands for; nothing if there is none.
+using EnvironmentLookup = std::function<std::optional<std::string>(std::string_view name)>;
+
+/// Reads a config from YAML text. `name` is what messages call it. Fails with invalid_argument and
+/// all problems at once, each on a line of its own: "NAME:LINE: what is wrong and what to do".
+Result<Config> parse_config(std::string_view text, std::string_view name,
+                            const EnvironmentLookup& environment);
+
+/// Reads a config file with the environment of this process. Fails like parse_config, and with io
+/// where the file cannot be read.
+Result<Config> load_config(const std::string& path);
+
+/// configs/demo.yaml, which is built into the program: simulated models on loopback.
+Config default_config();
+
+/// The config as YAML with every key there is, in place of secrets "***".
+std::string resolved_yaml(const Config& config);
+
+}  // namespace yardmaster::agent
