@@ -101,6 +101,7 @@ struct DecisionRecord {
   Decision decision;
   std::optional<Outcome> outcome;
   std::vector<Feedback> feedback;  ///< in the order of arrival, corrections included
+  std::string response_id;         ///< the upstream's name of its answer; empty: none
 };
 
 }  // namespace yardmaster

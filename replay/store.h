@@ -15,6 +15,10 @@
 #include "base/training_row.h"
 #include "env/metrics.h"
 
+namespace rocksdb {
+class Env;
+}
+
 namespace yardmaster::replay {
 
 struct StoreOptions {
@@ -28,7 +32,8 @@ struct StoreOptions {
   std::optional<double> default_quality;
 
   /// Records older than this are removed, and the oldest ones first where the store is larger
-  /// than max_bytes. 0: no limit. Rows that `keep_rows_after` protects stay in any case.
+  /// than max_bytes. 0: no limit. Rows that `keep_rows_after` protects and decisions whose reward
+  /// window has not ended stay in any case.
   std::chrono::microseconds max_age{0};
   std::uint64_t max_bytes = 0;
 
@@ -37,6 +42,13 @@ struct StoreOptions {
 
   /// RocksDB's memtable size. Tests make it tiny so that flushes and compactions do happen.
   std::size_t write_buffer_bytes = 64u << 20;
+
+  /// Bounds of the writer's queue; what would exceed them is refused with `unavailable`.
+  std::size_t max_queued_records = 65'536;
+  std::size_t max_queued_bytes = 256u << 20;
+
+  /// The file system under RocksDB; nullptr: the operating system's. It outlives the store.
+  rocksdb::Env* env = nullptr;
 
   Clock clock = system_clock_now;
 };
@@ -75,7 +87,7 @@ struct StoreStats {
   std::uint64_t rows = 0;            ///< sequence of the newest training row
   std::uint64_t first_row = 1;       ///< sequence of the oldest kept
   std::uint64_t outcomes = 0;        ///< stored since the store was made
-  std::uint64_t feedback = 0;        ///< stored since the store was made
+  std::uint64_t feedback = 0;        ///< the same; on a session it counts once a decision
   std::uint64_t duplicates = 0;
   std::uint64_t waiting = 0;  ///< decisions whose row is not made yet
   std::uint64_t queued = 0;   ///< records in the writer's queue now
@@ -89,9 +101,10 @@ struct StoreStats {
 ///
 /// All methods may be called from any thread. Appends go through one queue and one writer thread,
 /// which commits them in groups in the order of their calls; so feedback is never durable before
-/// its decision. `done` is called once, on a thread of the store, and must be quick: post to where
-/// the answer is needed. An append fails with `unavailable` when the disk is full or broken, when
-/// the queue is full, or while the store closes; nothing of it is then stored.
+/// its decision. `done` is called once, on a thread of the store (the caller's where the queue is
+/// full), and must be quick: post to where the answer is needed. An append fails with
+/// `unavailable` when the disk is full or broken, when the queue is full, or while the store
+/// closes; nothing of it is then stored.
 ///
 /// A decision yields exactly one training row when its outcome and all metrics of the objective
 /// are there or its reward window ends, whatever crashes; a value that comes later yields a
@@ -106,7 +119,8 @@ class Store {
   /// message says what to do.
   static Result<std::unique_ptr<Store>> open(StoreOptions options, env::QualityObjective objective);
 
-  /// Opens what another process may be writing, to read what it has written so far. Appends fail.
+  /// Opens what another process may be writing, to read all that it has acknowledged so far.
+  /// Appends fail with unsupported. Fails with not_found where there is no store.
   static Result<std::unique_ptr<Store>> open_read_only(std::filesystem::path directory);
 
   /// Finishes what is queued, syncs, and closes.

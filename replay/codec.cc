@@ -1,0 +1,367 @@
+#include "replay/codec.h"
+
+#include <array>
+#include <cstring>
+
+#include "replay/bytes.h"
+
+namespace yardmaster::replay {
+namespace {
+
+constexpr std::uint8_t kLayout = 1;
+
+enum class EventKind : std::uint8_t { outcome = 1, feedback = 2 };
+
+// Parts ------------------------------------------------------------------------------------
+
+void put(ByteWriter& out, Timestamp time) {
+  out.put_fixed64(static_cast<std::uint64_t>(time.time_since_epoch().count()));
+}
+
+Timestamp take_time(ByteReader& in) {
+  return Timestamp(std::chrono::microseconds(static_cast<std::int64_t>(in.take_fixed64())));
+}
+
+void put(ByteWriter& out, const DecisionId& id) {
+  out.put_raw({reinterpret_cast<const char*>(id.bytes().data()), id.bytes().size()});
+}
+
+DecisionId take_id(ByteReader& in) {
+  std::array<std::uint8_t, 16> bytes{};
+  const std::string_view raw = in.take_raw(bytes.size());
+  if (raw.size() == bytes.size()) std::memcpy(bytes.data(), raw.data(), bytes.size());
+  return DecisionId::from_bytes(bytes);
+}
+
+void put(ByteWriter& out, const std::optional<double>& value) {
+  out.put_bool(value.has_value());
+  if (value) out.put_double(*value);
+}
+
+std::optional<double> take_optional_double(ByteReader& in) {
+  if (!in.take_bool()) return std::nullopt;
+  return in.take_double();
+}
+
+void put(ByteWriter& out, const std::optional<std::uint64_t>& value) {
+  out.put_bool(value.has_value());
+  if (value) out.put_varint(*value);
+}
+
+std::optional<std::uint64_t> take_optional_varint(ByteReader& in) {
+  if (!in.take_bool()) return std::nullopt;
+  return in.take_varint();
+}
+
+std::uint32_t take_varint32(ByteReader& in) {
+  const std::uint64_t value = in.take_varint();
+  if (value > UINT32_MAX) in.set_bad();
+  return static_cast<std::uint32_t>(value);
+}
+
+void put(ByteWriter& out, const Features& features) {
+  out.put_text(features.encoder);
+  out.put_varint(features.version);
+  out.put_varint(features.values.size());
+  for (const float value : features.values) out.put_float(value);
+}
+
+Features take_features(ByteReader& in) {
+  Features features;
+  features.encoder = in.take_text();
+  features.version = take_varint32(in);
+  features.values.resize(in.take_count(sizeof(float)));
+  for (float& value : features.values) value = in.take_float();
+  return features;
+}
+
+void put(ByteWriter& out, const ArmOutcome& arm) {
+  out.put_text(arm.model);
+  out.put_double(arm.propensity);
+  out.put_double(arm.price_reference);
+  put(out, arm.quality);
+  put(out, arm.cost_usd);
+  put(out, arm.latency_s);
+}
+
+ArmOutcome take_arm(ByteReader& in) {
+  ArmOutcome arm;
+  arm.model = in.take_text();
+  arm.propensity = in.take_double();
+  arm.price_reference = in.take_double();
+  arm.quality = take_optional_double(in);
+  arm.cost_usd = take_optional_double(in);
+  arm.latency_s = take_optional_double(in);
+  return arm;
+}
+
+void put(ByteWriter& out, const std::optional<ArmOutcome>& arm) {
+  out.put_bool(arm.has_value());
+  if (arm) put(out, *arm);
+}
+
+std::optional<ArmOutcome> take_optional_arm(ByteReader& in) {
+  if (!in.take_bool()) return std::nullopt;
+  return take_arm(in);
+}
+
+void put(ByteWriter& out, const StoredOutcome& stored) {
+  out.put_byte(static_cast<std::uint8_t>(stored.outcome.status));
+  put(out, stored.outcome.time);
+  put(out, stored.outcome.latency_s);
+  put(out, stored.outcome.input_tokens);
+  put(out, stored.outcome.output_tokens);
+  put(out, stored.outcome.cost_usd);
+  out.put_text(stored.outcome.error);
+  out.put_text(stored.response_id);
+}
+
+StoredOutcome take_outcome(ByteReader& in) {
+  StoredOutcome stored;
+  stored.outcome.status = in.take_bool() ? Outcome::Status::error : Outcome::Status::ok;
+  stored.outcome.time = take_time(in);
+  stored.outcome.latency_s = take_optional_double(in);
+  stored.outcome.input_tokens = take_optional_varint(in);
+  stored.outcome.output_tokens = take_optional_varint(in);
+  stored.outcome.cost_usd = take_optional_double(in);
+  stored.outcome.error = in.take_text();
+  stored.response_id = in.take_text();
+  return stored;
+}
+
+void put(ByteWriter& out, const Feedback& feedback) {
+  out.put_text(feedback.metric);
+  out.put_double(feedback.value);
+  put(out, feedback.time);
+  out.put_text(feedback.judge);
+  out.put_text(feedback.idempotency_key);
+  out.put_text(feedback.key_scope);
+  out.put_text(feedback.comment);
+}
+
+Feedback take_feedback(ByteReader& in) {
+  Feedback feedback;
+  feedback.metric = in.take_text();
+  feedback.value = in.take_double();
+  feedback.time = take_time(in);
+  feedback.judge = in.take_text();
+  feedback.idempotency_key = in.take_text();
+  feedback.key_scope = in.take_text();
+  feedback.comment = in.take_text();
+  return feedback;
+}
+
+void put_candidates(ByteWriter& out, const Decision& decision) {
+  out.put_varint(decision.candidates.size());
+  for (const std::string& model : decision.candidates) out.put_text(model);
+  for (const double propensity : decision.propensities) out.put_double(propensity);
+  out.put_varint(decision.chosen);
+  out.put_varint(decision.filtered.size());
+  for (const FilteredModel& each : decision.filtered) {
+    out.put_text(each.model);
+    out.put_text(each.reason);
+  }
+}
+
+void take_candidates(ByteReader& in, Decision& decision) {
+  decision.candidates.resize(in.take_count(1 + sizeof(double)));
+  for (std::string& model : decision.candidates) model = in.take_text();
+  decision.propensities.resize(decision.candidates.size());
+  for (double& propensity : decision.propensities) propensity = in.take_double();
+  decision.chosen = static_cast<std::size_t>(in.take_varint());
+  if (decision.chosen >= decision.candidates.size()) in.set_bad();
+  decision.filtered.resize(in.take_count(2));
+  for (FilteredModel& each : decision.filtered) {
+    each.model = in.take_text();
+    each.reason = in.take_text();
+  }
+}
+
+// Envelope ---------------------------------------------------------------------------------
+
+/// Reads the layout's version, then the value with `take`, and wants nothing to be left over.
+template <class Take>
+auto decode_with(std::string_view bytes, const char* what, Take take)
+    -> Result<decltype(take(std::declval<ByteReader&>()))> {
+  ByteReader in(bytes);
+  const std::uint8_t layout = in.take_byte();
+  if (in.good() && layout > kLayout) {
+    return fail(ErrorCode::unsupported, std::string("a ") + what + " in the store has layout " +
+                                            std::to_string(layout) + ", this version reads up to " +
+                                            std::to_string(kLayout) + "; run a newer version");
+  }
+  auto value = take(in);
+  if (layout == 0 || !in.at_clean_end()) {
+    return fail(ErrorCode::corrupt, std::string("a ") + what + " in the store is damaged (" +
+                                        std::to_string(bytes.size()) +
+                                        " bytes that do not decode); restore a backup");
+  }
+  return value;
+}
+
+}  // namespace
+
+// Encoding ---------------------------------------------------------------------------------
+
+void encode(const StoredDecision& value, std::string& out) {
+  const Decision& decision = value.decision;
+  ByteWriter writer(out);
+  writer.put_byte(kLayout);
+  put(writer, value.deadline);
+  put(writer, decision.id);
+  put(writer, decision.time);
+  writer.put_text(decision.router);
+  writer.put_text(decision.session_id);
+  writer.put_bool(decision.query.has_value());
+  if (decision.query) writer.put_text(*decision.query);
+  put(writer, decision.features);
+  put_candidates(writer, decision);
+  writer.put_text(decision.would_choose);
+  writer.put_double(decision.weights.cost);
+  writer.put_double(decision.weights.latency);
+  writer.put_varint(decision.policy_version);
+  writer.put_double(decision.price_reference);
+  writer.put_double(decision.estimated_cost_usd);
+  writer.put_varint(decision.estimated_input_tokens);
+}
+
+void encode(const Event& value, std::string& out) {
+  ByteWriter writer(out);
+  writer.put_byte(kLayout);
+  if (const auto* outcome = std::get_if<StoredOutcome>(&value)) {
+    writer.put_byte(static_cast<std::uint8_t>(EventKind::outcome));
+    put(writer, *outcome);
+  } else {
+    writer.put_byte(static_cast<std::uint8_t>(EventKind::feedback));
+    put(writer, std::get<Feedback>(value));
+  }
+}
+
+void encode(const TrainingRow& value, std::string& out) {
+  ByteWriter writer(out);
+  writer.put_byte(kLayout);
+  writer.put_varint(value.sequence);
+  writer.put_varint(value.decision_sequence);
+  put(writer, value.decision);
+  put(writer, value.time);
+  put(writer, value.features);
+  writer.put_double(value.weights.cost);
+  writer.put_double(value.weights.latency);
+  writer.put_varint(value.policy_version);
+  writer.put_varint(value.outcomes.size());
+  for (const ArmOutcome& arm : value.outcomes) put(writer, arm);
+  put(writer, value.replaces);
+}
+
+void encode(const JoinMark& value, std::string& out) {
+  ByteWriter writer(out);
+  writer.put_byte(kLayout);
+  writer.put_varint(value.last_row);
+  put(writer, value.learned);
+}
+
+void encode(const KeyUse& value, std::string& out) {
+  ByteWriter writer(out);
+  writer.put_byte(kLayout);
+  writer.put_varint(value.decision_sequence);
+  writer.put_text(value.metric);
+  writer.put_double(value.value);
+  writer.put_text(value.judge);
+}
+
+void encode(const Counters& value, std::string& out) {
+  ByteWriter writer(out);
+  writer.put_byte(kLayout);
+  for (const std::uint64_t counter :
+       {value.decisions, value.first_decision, value.rows, value.first_row, value.waiting,
+        value.outcomes, value.feedback, value.duplicates}) {
+    writer.put_varint(counter);
+  }
+}
+
+// Decoding ---------------------------------------------------------------------------------
+
+Result<StoredDecision> decode_decision(std::string_view bytes) {
+  return decode_with(bytes, "decision", [](ByteReader& in) {
+    StoredDecision value;
+    Decision& decision = value.decision;
+    value.deadline = take_time(in);
+    decision.id = take_id(in);
+    decision.time = take_time(in);
+    decision.router = in.take_text();
+    decision.session_id = in.take_text();
+    if (in.take_bool()) decision.query = in.take_text();
+    decision.features = take_features(in);
+    take_candidates(in, decision);
+    decision.would_choose = in.take_text();
+    decision.weights.cost = in.take_double();
+    decision.weights.latency = in.take_double();
+    decision.policy_version = in.take_varint();
+    decision.price_reference = in.take_double();
+    decision.estimated_cost_usd = in.take_double();
+    decision.estimated_input_tokens = take_varint32(in);
+    return value;
+  });
+}
+
+Result<Event> decode_event(std::string_view bytes) {
+  return decode_with(bytes, "feedback record", [](ByteReader& in) {
+    const auto kind = static_cast<EventKind>(in.take_byte());
+    if (kind == EventKind::outcome) return Event(take_outcome(in));
+    if (kind != EventKind::feedback) in.set_bad();
+    return Event(take_feedback(in));
+  });
+}
+
+Result<TrainingRow> decode_row(std::string_view bytes) {
+  return decode_with(bytes, "training row", [](ByteReader& in) {
+    constexpr std::size_t kLeastArmBytes = 1 + 2 * sizeof(double) + 3;
+    TrainingRow row;
+    row.sequence = in.take_varint();
+    row.decision_sequence = in.take_varint();
+    row.decision = take_id(in);
+    row.time = take_time(in);
+    row.features = take_features(in);
+    row.weights.cost = in.take_double();
+    row.weights.latency = in.take_double();
+    row.policy_version = in.take_varint();
+    row.outcomes.resize(in.take_count(kLeastArmBytes));
+    for (ArmOutcome& arm : row.outcomes) arm = take_arm(in);
+    row.replaces = take_optional_arm(in);
+    return row;
+  });
+}
+
+Result<JoinMark> decode_join_mark(std::string_view bytes) {
+  return decode_with(bytes, "join mark", [](ByteReader& in) {
+    JoinMark mark;
+    mark.last_row = in.take_varint();
+    mark.learned = take_optional_arm(in);
+    return mark;
+  });
+}
+
+Result<KeyUse> decode_key_use(std::string_view bytes) {
+  return decode_with(bytes, "idempotency key", [](ByteReader& in) {
+    KeyUse use;
+    use.decision_sequence = in.take_varint();
+    use.metric = in.take_text();
+    use.value = in.take_double();
+    use.judge = in.take_text();
+    return use;
+  });
+}
+
+Result<Counters> decode_counters(std::string_view bytes) {
+  return decode_with(bytes, "set of counters", [](ByteReader& in) {
+    Counters value;
+    for (std::uint64_t* counter :
+         {&value.decisions, &value.first_decision, &value.rows, &value.first_row, &value.waiting,
+          &value.outcomes, &value.feedback, &value.duplicates}) {
+      *counter = in.take_varint();
+    }
+    return value;
+  });
+}
+
+}  // namespace yardmaster::replay

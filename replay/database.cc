@@ -1,0 +1,303 @@
+#include "replay/database.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/convenience.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/utilities/table_properties_collectors.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <system_error>
+
+namespace yardmaster::replay {
+namespace {
+
+constexpr std::size_t kBlockCacheBytes = 32u << 20;
+
+rocksdb::DBOptions database_options(const Database::Options& options) {
+  rocksdb::DBOptions out;
+  if (options.env != nullptr) out.env = options.env;
+  out.create_if_missing = true;
+  out.create_missing_column_families = true;
+  out.db_write_buffer_size = 2 * options.write_buffer_bytes;
+  out.max_total_wal_size = 4 * options.write_buffer_bytes;
+  out.allow_concurrent_memtable_write = false;  // one writer thread
+  out.info_log_level = rocksdb::WARN_LEVEL;
+  out.keep_log_file_num = 4;
+  out.max_log_file_size = 8u << 20;
+  out.stats_dump_period_sec = 0;
+  out.stats_persist_period_sec = 0;
+  return out;
+}
+
+rocksdb::ColumnFamilyOptions family_options(const Database::Options& options, Family family,
+                                            const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::ColumnFamilyOptions out;
+  out.write_buffer_size = options.write_buffer_bytes;
+  out.compression = rocksdb::kLZ4Compression;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  if (family == Family::ids) {
+    // Most look-ups here are for names that are new.
+    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+    out.memtable_prefix_bloom_size_ratio = 0.02;
+    out.memtable_whole_key_filtering = true;
+  }
+  if (family == Family::due || family == Family::ids) {
+    // Keys come and go one by one; without this, scans would pass ever more tombstones.
+    out.table_properties_collector_factories.push_back(
+        rocksdb::NewCompactOnDeletionCollectorFactory(4096, 2048));
+  }
+  out.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return out;
+}
+
+std::vector<rocksdb::ColumnFamilyDescriptor> families(const Database::Options& options) {
+  const auto cache = rocksdb::NewLRUCache(kBlockCacheBytes);
+  std::vector<rocksdb::ColumnFamilyDescriptor> out;
+  out.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options(options, Family::meta, cache));
+  for (std::size_t i = 0; i < kFamilies; ++i) {
+    out.emplace_back(std::string(kFamilyNames[i]),
+                     family_options(options, static_cast<Family>(i), cache));
+  }
+  return out;
+}
+
+/// Reads only the manifest: a store of a newer version is left as it is. Fewer families than
+/// ours are what a crash in the middle of creating the store leaves behind.
+Status check_format(const Database::Options& options, bool must_exist) {
+  std::vector<std::string> names;
+  const std::string directory = options.directory.string();
+  const auto listed = rocksdb::DB::ListColumnFamilies(database_options(options), directory, &names);
+  if (!listed.ok()) {
+    const bool absent =
+        listed.IsPathNotFound() || !std::filesystem::exists(options.directory / "CURRENT");
+    if (absent && !must_exist) return {};
+    if (absent) {
+      return fail(ErrorCode::not_found, "no replay store in '" + directory +
+                                            "'; check data_dir, or let serve create one");
+    }
+    return fail(to_error(listed, "reading the replay store in '" + directory + "'"));
+  }
+  for (const std::string& name : names) {
+    if (name == rocksdb::kDefaultColumnFamilyName ||
+        std::find(kFamilyNames.begin(), kFamilyNames.end(), name) != kFamilyNames.end()) {
+      continue;
+    }
+    int version = 0;
+    if (name.starts_with(kMetaFamilyPrefix)) {
+      std::from_chars(name.data() + kMetaFamilyPrefix.size(), name.data() + name.size(), version);
+    }
+    return fail(ErrorCode::unsupported,
+                version > kFormatVersion
+                    ? "the replay store in '" + directory + "' has format version " +
+                          std::to_string(version) + ", this program reads up to " +
+                          std::to_string(kFormatVersion) +
+                          "; run the newer version, or use another data_dir"
+                    : "the RocksDB in '" + directory + "' has the column family '" + name +
+                          "', which is not of a replay store; use another data_dir");
+  }
+  return {};
+}
+
+Error open_error(const rocksdb::Status& status, const std::filesystem::path& directory) {
+  const std::string text = status.ToString();
+  if (status.IsIOError() && text.find("lock") != std::string::npos &&
+      text.find("LOCK") != std::string::npos && text.find("denied") == std::string::npos) {
+    return {ErrorCode::unavailable, "the replay store in '" + directory.string() +
+                                        "' is in use by another process; stop it, or use "
+                                        "another data_dir"};
+  }
+  return to_error(status, "opening the replay store in '" + directory.string() + "'");
+}
+
+}  // namespace
+
+Error to_error(const rocksdb::Status& status, std::string_view doing) {
+  const std::string message = "replay store: " + status.ToString() + " while " + std::string(doing);
+  if (status.IsNoSpace()) {
+    return {ErrorCode::unavailable, message + "; free disk space, it goes on by itself then"};
+  }
+  if (status.IsCorruption()) return {ErrorCode::corrupt, message + "; restore a backup"};
+  if (status.IsIOError()) return {ErrorCode::io, message + "; check the disk and permissions"};
+  if (status.IsNotSupported()) return {ErrorCode::unsupported, message};
+  return {ErrorCode::unavailable, message + "; try again"};
+}
+
+// Opening and closing ----------------------------------------------------------------------
+
+Result<std::unique_ptr<Database>> Database::open(Options options) {
+  std::error_code error;
+  std::filesystem::create_directories(options.directory, error);
+  if (error) {
+    return fail(ErrorCode::io, "cannot make the data directory '" + options.directory.string() +
+                                   "': " + error.message() + "; create it or use another");
+  }
+  if (Status format = check_format(options, false); !format) return fail(format.error());
+  std::unique_ptr<Database> database(new Database(std::move(options), false));
+  if (Status opened = database->open_now(); !opened) return fail(opened.error());
+  return database;
+}
+
+Result<std::unique_ptr<Database>> Database::open_read_only(std::filesystem::path directory) {
+  Options options;
+  options.directory = std::move(directory);
+  if (Status format = check_format(options, true); !format) return fail(format.error());
+  std::unique_ptr<Database> database(new Database(std::move(options), true));
+  if (Status opened = database->open_secondary(); !opened) return fail(opened.error());
+  return database;
+}
+
+Status Database::open_now() {
+  rocksdb::DB* db = nullptr;
+  const auto status = rocksdb::DB::Open(database_options(options_), options_.directory.string(),
+                                        families(options_), &handles_, &db);
+  if (!status.ok()) {
+    handles_.clear();
+    return fail(open_error(status, options_.directory));
+  }
+  db_.reset(db);
+  return {};
+}
+
+Status Database::open_secondary() {
+  std::string scratch =
+      (std::filesystem::temp_directory_path() / "yardmaster-read-XXXXXX").string();
+  if (::mkdtemp(scratch.data()) == nullptr) {
+    return fail(ErrorCode::io, "cannot make a temporary directory like '" + scratch +
+                                   "': " + std::generic_category().message(errno) +
+                                   "; point TMPDIR to a directory that can be written");
+  }
+  scratch_ = scratch;
+  rocksdb::DBOptions options = database_options(options_);
+  options.create_if_missing = false;
+  options.create_missing_column_families = false;
+  options.max_open_files = -1;  // so that files stay readable after the primary removes them
+
+  // The primary may remove a file between our reading of its manifest and our opening of the
+  // file; a second look at the manifest then finds the file's successor.
+  constexpr int kAttempts = 5;
+  rocksdb::Status status;
+  for (int attempt = 0; attempt < kAttempts && db_ == nullptr; ++attempt) {
+    rocksdb::DB* db = nullptr;
+    status = rocksdb::DB::OpenAsSecondary(options, options_.directory.string(), scratch,
+                                          families(options_), &handles_, &db);
+    if (status.ok()) {
+      db_.reset(db);
+    } else {
+      handles_.clear();
+    }
+  }
+  if (db_ == nullptr) return fail(open_error(status, options_.directory));
+  return {};
+}
+
+void Database::close() {
+  if (db_ == nullptr) return;
+  if (!read_only_) db_->SyncWAL().PermitUncheckedError();
+  rocksdb::CancelAllBackgroundWork(db_.get(), true);
+  for (rocksdb::ColumnFamilyHandle* handle : handles_) {
+    db_->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
+  }
+  handles_.clear();
+  db_->Close().PermitUncheckedError();
+  db_.reset();
+}
+
+Database::~Database() {
+  close();
+  if (!scratch_.empty()) {
+    std::error_code ignored;
+    std::filesystem::remove_all(scratch_, ignored);
+  }
+}
+
+Status Database::revive() {
+  rocksdb::Status resumed;
+  {
+    std::shared_lock lock(open_);
+    if (db_ != nullptr) {
+      resumed = db_->Resume();
+      if (resumed.ok() && probe()) return {};
+    }
+  }
+  // Resume() does not undo what RocksDB takes for fatal, such as an EIO; opening anew does. A
+  // full disk is none of these: there, waiting is cheaper.
+  if (resumed.IsNoSpace() || resumed.IsBusy()) return fail(to_error(resumed, "writing again"));
+  const std::unique_lock lock(open_);
+  close();
+  if (Status opened = open_now(); !opened) return opened;
+  return probe();
+}
+
+Status Database::probe() {
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  const auto status = db_->Put(synced, handles_.front(), "probe", "");
+  if (!status.ok()) return fail(to_error(status, "writing again"));
+  return {};
+}
+
+// Reading ----------------------------------------------------------------------------------
+
+Result<Database::View> Database::view() const {
+  std::shared_lock lock(open_);
+  if (db_ == nullptr) {
+    return fail(ErrorCode::unavailable, "the replay store in '" + options_.directory.string() +
+                                            "' is closed after an error of the disk; it is "
+                                            "reopened by itself as soon as that works");
+  }
+  return View(*this, std::move(lock));
+}
+
+Result<Database::View> Database::snapshot() const {
+  Result<View> out = view();
+  // A secondary instance stands still between catch-ups, and knows no snapshots.
+  if (out && !read_only_) {
+    out->snapshot_ = {db_->GetSnapshot(), View::Release{db_.get()}};
+  }
+  return out;
+}
+
+Database::View::~View() = default;
+
+Result<std::optional<std::string>> Database::View::get(Family family, std::string_view key) const {
+  rocksdb::ReadOptions options;
+  options.snapshot = snapshot_.get();
+  std::string value;
+  const auto status = db().Get(options, handle(family), {key.data(), key.size()}, &value);
+  if (status.IsNotFound()) return std::optional<std::string>();
+  if (!status.ok()) return fail(to_error(status, "reading"));
+  return std::optional<std::string>(std::move(value));
+}
+
+Status Database::View::visit(
+    Family family, std::string_view begin, std::string_view end,
+    const std::function<bool(std::string_view, std::string_view)>& visit) const {
+  const rocksdb::Slice bound(end.data(), end.size());
+  rocksdb::ReadOptions options;
+  options.snapshot = snapshot_.get();
+  options.iterate_upper_bound = &bound;
+  const std::unique_ptr<rocksdb::Iterator> at(db().NewIterator(options, handle(family)));
+  for (at->Seek({begin.data(), begin.size()}); at->Valid(); at->Next()) {
+    if (!visit(at->key().ToStringView(), at->value().ToStringView())) break;
+  }
+  if (!at->status().ok()) return fail(to_error(at->status(), "reading"));
+  return {};
+}
+
+std::unique_ptr<rocksdb::Iterator> Database::View::iterate(Family family) const {
+  rocksdb::ReadOptions options;
+  options.snapshot = snapshot_.get();
+  return std::unique_ptr<rocksdb::Iterator>(db().NewIterator(options, handle(family)));
+}
+
+rocksdb::Status Batch::write() {
+  if (!failed_.ok()) return failed_;
+  return view_.db().Write(rocksdb::WriteOptions(), &batch_);
+}
+
+}  // namespace yardmaster::replay

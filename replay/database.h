@@ -1,0 +1,143 @@
+#pragma once
+
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/write_batch.h>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "replay/keys.h"
+
+namespace yardmaster::replay {
+
+/// Our Error for a failed RocksDB call. `doing` completes "while ...".
+Error to_error(const rocksdb::Status& status, std::string_view doing);
+
+/// An open RocksDB with the column families of keys.h. Any thread may call the const methods.
+class Database {
+ public:
+  struct Options {
+    std::filesystem::path directory;
+    std::size_t write_buffer_bytes = 64u << 20;
+    rocksdb::Env* env = nullptr;  ///< nullptr: the operating system's
+  };
+
+  /// Opens or creates. Fails with unavailable when another process has it open, unsupported when
+  /// it is not ours or of a newer format (and then it is not touched), corrupt or io.
+  static Result<std::unique_ptr<Database>> open(Options options);
+
+  /// Opens what another process may have open for writing, as it stands now (a RocksDB secondary
+  /// instance). Writes fail.
+  static Result<std::unique_ptr<Database>> open_read_only(std::filesystem::path directory);
+
+  /// Syncs the write-ahead log, stops RocksDB's own work, closes. No View may be left.
+  ~Database();
+
+  /// Reads at one point in time. While it lives the database stays open, so keep it short. Made
+  /// by view() and snapshot(). One thread at a time.
+  class View {
+   public:
+    View(View&&) = default;
+    ~View();
+
+    Result<std::optional<std::string>> get(Family family, std::string_view key) const;
+
+    /// Calls `visit` for each key in [begin, end), in order, until it returns false.
+    Status visit(
+        Family family, std::string_view begin, std::string_view end,
+        const std::function<bool(std::string_view key, std::string_view value)>& visit) const;
+
+    /// An iterator over the whole family; it must not outlive the view.
+    std::unique_ptr<rocksdb::Iterator> iterate(Family family) const;
+
+    rocksdb::DB& db() const { return *database_->db_; }
+    rocksdb::ColumnFamilyHandle* handle(Family family) const {
+      return database_->handles_[1 + static_cast<std::size_t>(family)];
+    }
+
+   private:
+    friend class Database;
+    struct Release {
+      rocksdb::DB* db;
+      void operator()(const rocksdb::Snapshot* snapshot) const { db->ReleaseSnapshot(snapshot); }
+    };
+
+    View(const Database& database, std::shared_lock<std::shared_mutex> lock)
+        : database_(&database), lock_(std::move(lock)), snapshot_(nullptr, Release{nullptr}) {}
+
+    const Database* database_;
+    std::shared_lock<std::shared_mutex> lock_;
+    std::unique_ptr<const rocksdb::Snapshot, Release> snapshot_;
+  };
+
+  /// The newest state at each call. Fails with unavailable while a reopen has failed.
+  Result<View> view() const;
+
+  /// One state for all calls.
+  Result<View> snapshot() const;
+
+  /// After a failed write: makes RocksDB try again, reopens it where that is not enough. Waits
+  /// until no View is left when it reopens. Success means that a synced write went through.
+  Status revive();
+
+  const std::filesystem::path& directory() const { return options_.directory; }
+
+ private:
+  Database(Options options, bool read_only) : options_(std::move(options)), read_only_(read_only) {}
+
+  Status open_now();
+  Status open_secondary();
+  void close();
+  Status probe();
+
+  Options options_;
+  bool read_only_;
+  std::filesystem::path scratch_;  ///< of the secondary instance: its info log
+
+  mutable std::shared_mutex open_;  ///< held exclusively while db_ changes
+  std::unique_ptr<rocksdb::DB> db_;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles_;  ///< default, then as in Family
+};
+
+/// One atomic write in the making.
+class Batch {
+ public:
+  explicit Batch(const Database::View& view) : view_(view) {}
+
+  void put(Family family, std::string_view key, std::string_view value) {
+    note(batch_.Put(view_.handle(family), slice(key), slice(value)));
+  }
+  void remove(Family family, std::string_view key) {
+    note(batch_.Delete(view_.handle(family), slice(key)));
+  }
+  /// Removes the keys in [begin, end).
+  void remove_range(Family family, std::string_view begin, std::string_view end) {
+    note(batch_.DeleteRange(view_.handle(family), slice(begin), slice(end)));
+  }
+
+  bool empty() const { return batch_.Count() == 0; }
+  std::size_t bytes() const { return batch_.GetDataSize(); }
+
+  /// Writes everything at once, to the write-ahead log first, unsynced.
+  rocksdb::Status write();
+
+ private:
+  static rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
+  void note(rocksdb::Status status) {
+    if (!status.ok() && failed_.ok()) failed_ = std::move(status);
+  }
+
+  const Database::View& view_;
+  rocksdb::WriteBatch batch_;
+  rocksdb::Status failed_;
+};
+
+}  // namespace yardmaster::replay

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "replay/ledger.h"
+
+namespace yardmaster::replay {
+
+/// What may be kept; 0: no limit.
+struct RetentionLimits {
+  std::chrono::microseconds max_age{0};
+  std::uint64_t max_bytes = 0;
+};
+
+/// Removes the oldest records beyond the limits, in small steps so that appends need not wait.
+/// Stays away from rows after `keep_rows_after`, and from decisions whose window has not ended.
+/// True: there is more to remove.
+Result<bool> remove_expired(Turn& turn, Ledger& ledger, const RetentionLimits& limits,
+                            Timestamp now, std::uint64_t keep_rows_after);
+
+/// What the kept records take on disk and in memtables, by RocksDB's estimate: what was removed
+/// does not count, even where compaction has not yet freed its space.
+std::uint64_t estimate_kept_bytes(const Database::View& view, const Counters& counters);
+
+/// Gives whole files of removed records back to the file system at once.
+Status drop_removed_files(const Database::View& view, const Counters& counters);
+
+}  // namespace yardmaster::replay

@@ -1,0 +1,57 @@
+#include "replay/syncer.h"
+
+#include <iterator>
+#include <utility>
+
+namespace yardmaster::replay {
+
+Syncer::Syncer(const Database& database, Health& health)
+    : database_(database), health_(health), thread_([this] { run(); }) {}
+
+Syncer::~Syncer() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+void Syncer::after_sync(std::vector<Completion> completions) {
+  bool was_empty;
+  {
+    const std::lock_guard lock(mutex_);
+    was_empty = waiting_.empty();
+    waiting_.insert(waiting_.end(), std::make_move_iterator(completions.begin()),
+                    std::make_move_iterator(completions.end()));
+  }
+  if (was_empty) wake_.notify_one();
+}
+
+void Syncer::run() {
+  std::vector<Completion> covered;
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+      if (waiting_.empty()) return;
+      covered.swap(waiting_);
+    }
+    const Status synced = sync();
+    for (const Completion& complete : covered) complete(synced);
+    covered.clear();
+  }
+}
+
+Status Syncer::sync() const {
+  const auto view = database_.view();
+  if (!view) return fail(view.error());
+  const auto status = view->db().SyncWAL();
+  if (status.ok()) return {};
+  Error error = to_error(status, "syncing the write-ahead log");
+  error.code = ErrorCode::unavailable;
+  health_.set_failed(error.message);
+  return fail(std::move(error));
+}
+
+}  // namespace yardmaster::replay
