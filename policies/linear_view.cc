@@ -13,9 +13,15 @@ namespace {
 
 using Vector = boost::container::small_vector<double, 264>;
 
+// Part of the context's own uncertainty that choices explore. Which model is best on the whole
+// must be explored; which is best for whom is mostly told by the variety of queries (Bastani,
+// Bayati and Khosravi 2021), and exploring all of it cost reward on every data set tried.
+constexpr double kContextExploration = 0.1;
+
 struct Prediction {
   double mean = 0;
   double own_variance = 0;     ///< of the arm's own part
+  double choice_variance = 0;  ///< of it, what choices explore
   double shared_variance = 0;  ///< of the part that all arms share
 };
 
@@ -39,6 +45,9 @@ class Predictor {
     if (covariance != nullptr) out.mean += dot(own_.data(), arm->moment, n());
     const double noise = shared.noise_variance * scale * scale;
     out.own_variance = noise * own_variance_;
+    out.choice_variance =
+        noise * (intercept_variance_ +
+                 kContextExploration * std::max(0.0, own_variance_ - intercept_variance_));
     if (full_deviation_) {
       symmetric_times(shared.shared_covariance, precise_.data(), n(), view_.stride, shared_.data());
       out.shared_variance = noise * dot(precise_.data(), shared_.data(), n());
@@ -62,6 +71,7 @@ class Predictor {
     precise_[0] = head.own_intercept * own_[0];
     for (std::size_t i = 1; i < n(); ++i) precise_[i] = head.own_weight * own_[i];
     own_variance_ = std::max(0.0, dot(x_.data(), own_.data(), n()));
+    intercept_variance_ = covariance != nullptr ? covariance[0] : 1 / head.own_intercept;
   }
 
   const LinearView& view_;
@@ -69,6 +79,7 @@ class Predictor {
   const bool full_deviation_;
   const double* covariance_ = nullptr;
   double own_variance_ = 0;
+  double intercept_variance_ = 0;  ///< of the arm's own part where all features are 0
   Vector own_, precise_, shared_;
 };
 
@@ -161,7 +172,8 @@ Status LinearView::score(const env::Observation& observation, bool full_deviatio
                           latency_factor * latency.shared_variance;
     score.quality_sd = std::sqrt(quality.own_variance + quality.shared_variance);
     score.reward_sd = std::sqrt(own + shared);
-    score.choice_sd = std::sqrt(own);
+    score.choice_sd = std::sqrt(quality.choice_variance + cost_factor * cost.choice_variance +
+                                latency_factor * latency.choice_variance);
   }
   return {};
 }

@@ -22,8 +22,8 @@ struct Score {
   double latency_s = 0;
   double reward = 0;     ///< env::reward of the three
   double reward_sd = 0;  ///< posterior standard deviation of the expected reward
-  /// The part of reward_sd that is the model's own: what is common to all models, such as how
-  /// hard the query is, cannot change the choice between them.
+  /// The part of reward_sd that is worth exploring: the model's own, not what is common to all
+  /// models, such as how hard the query is, for that cannot change the choice between them.
   double choice_sd = 0;
 };
 

@@ -18,7 +18,7 @@ struct LinearPrior {
   double own_intercept = 1;        ///< how far an arm's mean lies from the others'
   /// How far an arm's context weights lie from the shared ones: a grid, from which each head
   /// takes the level under which its rewards were most likely.
-  std::vector<double> own_weights = {5, 20, 80, 320, 1280};
+  std::vector<double> own_weights = {20, 80, 320, 1280};
 };
 
 /// The covariance half of a Bayesian linear model in which each arm's weights are
