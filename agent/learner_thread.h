@@ -19,8 +19,8 @@ namespace yardmaster::agent {
 /// How eagerly the learner thread works.
 struct LearnerThreadOptions {
   std::chrono::milliseconds publish_interval{20};  ///< shortest time between two policies served
-  std::chrono::seconds snapshot_interval{60};      ///< between snapshots on disk, if rows came
-  std::uint64_t snapshot_rows = 10'000;            ///< or so many rows, whichever is first
+  std::chrono::milliseconds snapshot_interval{60'000};  ///< between snapshots on disk, if rows came
+  std::uint64_t snapshot_rows = 10'000;                 ///< or so many rows, whichever is first
 };
 
 /// The one thread that learns, at the scheduler's lowest priority: reads the store's new rows,

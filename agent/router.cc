@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "env/candidate_filter.h"
 #include "env/observation.h"
 
 namespace yardmaster::agent {
@@ -50,8 +49,9 @@ Result<Routed> Router::decide(const RouteRequest& request, const PublishedPolicy
                               std::uint64_t decisions, Timestamp now, Rng& rng) const {
   auto weights_used = weights(request);
   if (!weights_used) return fail(weights_used.error());
-  auto possible = candidates(request);
-  if (!possible) return fail(possible.error());
+  auto candidates = filter(request);
+  if (!candidates) return fail(candidates.error());
+  const Choice choice = choice_among(*candidates, *request.query);
 
   Routed routed;
   Decision& decision = routed.decision;
@@ -62,26 +62,46 @@ Result<Routed> Router::decide(const RouteRequest& request, const PublishedPolicy
   describe(*request.query, decision);
   decision.weights = *weights_used;
   decision.policy_version = policy.version;
-  decision.estimated_input_tokens = static_cast<std::uint32_t>(possible->input_tokens);
-  for (const env::ModelSpec* model : possible->models) decision.candidates.push_back(model->name);
-  decision.filtered = std::move(possible->filtered);
+  for (const env::ModelSpec* model : choice.models) decision.candidates.push_back(model->name);
+  decision.filtered = std::move(candidates->filtered);
 
-  const std::size_t baseline = baseline_index(*possible);
-  routed.policy_failed = !ask_policy(policy, *possible, decisions, routed);
+  routed.policy_failed = !ask_policy(policy, choice, decisions, routed);
   if (routed.policy_failed) {
-    routed.policy_probabilities.assign(possible->models.size(), 0.0);
-    routed.policy_probabilities[baseline] = 1;
+    routed.policy_probabilities.assign(choice.models.size(), 0.0);
+    routed.policy_probabilities[choice.baseline] = 1;
     routed.scores.clear();
   }
-  apply_mode(baseline, request.baseline_only, rng, routed);
+  apply_mode(choice.baseline, request.baseline_only, rng, routed);
 
-  routed.model = possible->models[decision.chosen];
+  routed.model = choice.models[decision.chosen];
   decision.price_reference = routed.model->price_reference();
   const double learned = routed.scores.empty() ? 0 : routed.scores[decision.chosen].cost_usd;
-  decision.estimated_cost_usd =
-      routed.model->cost_usd(possible->input_tokens, expected_output_tokens(*request.query))
-          .value_or(std::max(0.0, learned));
+  decision.estimated_cost_usd = routed.model->cost_usd(choice.input_tokens, choice.output_tokens)
+                                    .value_or(std::max(0.0, learned));
   return routed;
+}
+
+Result<env::Candidates> Router::filter(const RouteRequest& request) const {
+  env::FilterBounds bounds;
+  bounds.input_tokens = tokens_.upper_bound(*request.query);
+  bounds.allow = request.allow;
+  bounds.deny = request.deny;
+  bounds.needs_upstream = request.needs_upstream;
+  return env::filter_candidates(*request.query, pool_, bounds);
+}
+
+Router::Choice Router::choice_among(const env::Candidates& candidates,
+                                    const env::Query& query) const {
+  Choice choice;
+  for (const std::size_t index : candidates.models) {
+    const env::ModelSpec& model = pool_.models()[index];
+    // Where the baseline cannot serve this query, the first in the pool's order stands in.
+    if (model.name == settings_.baseline) choice.baseline = choice.models.size();
+    choice.models.push_back(&model);
+  }
+  choice.input_tokens = tokens_.estimate(query);
+  choice.output_tokens = expected_output_tokens(query);
+  return choice;
 }
 
 void Router::describe(const env::Query& query, Decision& decision) const {
@@ -91,6 +111,7 @@ void Router::describe(const env::Query& query, Decision& decision) const {
   decision.features.values.resize(encoder_.dimension());
   encoder_.encode(query, decision.features.values);
   decision.weights = settings_.weights;
+  decision.estimated_input_tokens = static_cast<std::uint32_t>(tokens_.estimate(query));
 }
 
 Result<ObjectiveWeights> Router::weights(const RouteRequest& request) const {
@@ -106,23 +127,15 @@ Result<ObjectiveWeights> Router::weights(const RouteRequest& request) const {
   return weights;
 }
 
-std::size_t Router::baseline_index(const Candidates& candidates) const {
-  for (std::size_t i = 0; i < candidates.models.size(); ++i) {
-    if (candidates.models[i]->name == settings_.baseline) return i;
-  }
-  return 0;  // the baseline cannot serve this query; the first that can, in the pool's order
-}
-
 /// Fills the policy's probabilities and scores; false if the policy gave no valid distribution.
-bool Router::ask_policy(const PublishedPolicy& policy, const Candidates& candidates,
+bool Router::ask_policy(const PublishedPolicy& policy, const Choice& choice,
                         std::uint64_t decisions, Routed& routed) const {
-  const std::size_t count = candidates.models.size();
-  const double output_tokens = kTypicalOutputTokens;
+  const std::size_t count = choice.models.size();
   std::vector<env::Candidate> views(count);
   for (std::size_t i = 0; i < count; ++i) {
-    const env::ModelSpec& model = *candidates.models[i];
+    const env::ModelSpec& model = *choice.models[i];
     views[i] = {model.name, model.price_reference(),
-                model.cost_usd(candidates.input_tokens, output_tokens).value_or(0)};
+                model.cost_usd(choice.input_tokens, choice.output_tokens).value_or(0)};
   }
   const env::Observation observation{routed.decision.features.values, views,
                                      routed.decision.weights, decisions};

@@ -10,6 +10,7 @@
 #include "base/decision.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "env/candidate_filter.h"
 #include "env/encoder.h"
 #include "env/model_pool.h"
 #include "env/query.h"
@@ -69,17 +70,19 @@ class Router {
   void describe(const env::Query& query, Decision& decision) const;
 
  private:
-  struct Candidates {
+  /// What the decision can be made among.
+  struct Choice {
     std::vector<const env::ModelSpec*> models;
-    std::vector<FilteredModel> filtered;
     double input_tokens = 0;
+    double output_tokens = 0;
+    std::size_t baseline = 0;  ///< index into models
   };
 
-  Result<Candidates> candidates(const RouteRequest& request) const;
+  Result<env::Candidates> filter(const RouteRequest& request) const;
   Result<ObjectiveWeights> weights(const RouteRequest& request) const;
-  std::size_t baseline_index(const Candidates& candidates) const;
-  bool ask_policy(const PublishedPolicy& policy, const Candidates& candidates,
-                  std::uint64_t decisions, Routed& routed) const;
+  Choice choice_among(const env::Candidates& candidates, const env::Query& query) const;
+  bool ask_policy(const PublishedPolicy& policy, const Choice& choice, std::uint64_t decisions,
+                  Routed& routed) const;
   void apply_mode(std::size_t baseline, bool baseline_only, Rng& rng, Routed& routed) const;
 
   RouterSettings settings_;

@@ -74,7 +74,7 @@ asio::awaitable<HttpResponse> Api::handle(HttpRequest request) {
     }
   }
   const auto label = endpoint != nullptr ? endpoint->label : ServingMetrics::Endpoint::other;
-  context_.metrics.requests(label, response.status).add();
+  context_.metrics->requests(label, response.status).add();
   co_return response;
 }
 

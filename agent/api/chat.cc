@@ -203,7 +203,7 @@ asio::awaitable<HttpResponse> Api::chat(HttpRequest request, Caller) {
   }
   response.headers.emplace_back("x-yardmaster-attempts", "1");
   const double overhead_us = std::max(0.0, microseconds_since(start) - upstream_us);
-  context_.metrics.overhead.record_us(overhead_us);
+  context_.metrics->overhead.record_us(overhead_us);
   response.headers.emplace_back("x-yardmaster-overhead-us",
                                 std::to_string(static_cast<std::uint64_t>(overhead_us)));
   co_return response;
@@ -211,7 +211,7 @@ asio::awaitable<HttpResponse> Api::chat(HttpRequest request, Caller) {
 
 void Api::count_upstream(const env::ModelSpec& model, bool success, double latency_us) {
   auto& metrics =
-      context_.metrics.models[static_cast<std::size_t>(&model - services_.pool.models().data())];
+      context_.metrics->models[static_cast<std::size_t>(&model - services_.pool.models().data())];
   if (!success) metrics.upstream_errors.add();
   metrics.upstream_latency.record_us(latency_us);
 }

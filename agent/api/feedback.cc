@@ -189,7 +189,7 @@ asio::awaitable<HttpResponse> Api::outcomes(HttpRequest request, Caller) {
   std::size_t unknown = 0;
   auto read = read_outcome(*body, services_.clock(), unknown);
   if (!read) co_return to_response(read.error());
-  context_.metrics.unknown_fields.add(unknown);
+  context_.metrics->unknown_fields.add(unknown);
   const Status stored = co_await log_outcome(read->id, std::move(read->outcome), {});
   if (!stored) co_return to_response(stored.error());
   HttpResponse response;
@@ -228,7 +228,7 @@ asio::awaitable<HttpResponse> Api::feedback(HttpRequest request, Caller caller) 
     good.push_back(std::move(*item));
     good_index.push_back(i);
   }
-  context_.metrics.unknown_fields.add(unknown);
+  context_.metrics->unknown_fields.add(unknown);
   if (!good.empty()) {
     auto append = [&](replay::Store::FeedbackDone done) {
       services_.store.append_feedback(std::move(good), std::move(done));
@@ -244,13 +244,13 @@ void Api::count_feedback(const std::vector<FeedbackResult>& results) {
   for (const FeedbackResult& result : results) {
     switch (result.state) {
       case FeedbackResult::State::stored:
-        context_.metrics.feedback_stored.add();
+        context_.metrics->feedback_stored.add();
         break;
       case FeedbackResult::State::duplicate:
-        context_.metrics.feedback_duplicate.add();
+        context_.metrics->feedback_duplicate.add();
         break;
       case FeedbackResult::State::error:
-        context_.metrics.feedback_error.add();
+        context_.metrics->feedback_error.add();
         break;
     }
   }

@@ -67,9 +67,9 @@ Result<Routed> Api::decide(const RouterService& service, const RouteRequest& req
 
 void Api::count_decision(const Routed& routed, bool logged) {
   const auto model = static_cast<std::size_t>(routed.model - services_.pool.models().data());
-  context_.metrics.models[model].chosen.add();
-  if (routed.policy_failed) context_.metrics.policy_failures.add();
-  if (!logged) context_.metrics.degraded.add();
+  context_.metrics->models[model].chosen.add();
+  if (routed.policy_failed) context_.metrics->policy_failures.add();
+  if (!logged) context_.metrics->degraded.add();
 }
 
 asio::awaitable<Status> Api::log_decision(Decision decision) {
@@ -86,7 +86,7 @@ asio::awaitable<HttpResponse> Api::route(HttpRequest request, Caller) {
   const auto start = std::chrono::steady_clock::now();
   auto query = env::parse_query(request.body());
   if (!query) co_return to_response(query.error());
-  context_.metrics.unknown_fields.add(query->unknown_fields);
+  context_.metrics->unknown_fields.add(query->unknown_fields);
   auto options = read_route_headers(request);
   if (!options) co_return to_response(options.error());
   options->query = &*query;
@@ -123,7 +123,7 @@ asio::awaitable<HttpResponse> Api::route(HttpRequest request, Caller) {
   }
   const double overhead_us =
       std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
-  context_.metrics.overhead.record_us(overhead_us);
+  context_.metrics->overhead.record_us(overhead_us);
   response.headers.emplace_back("x-yardmaster-overhead-us",
                                 std::to_string(static_cast<std::uint64_t>(overhead_us)));
   co_return response;

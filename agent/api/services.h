@@ -25,24 +25,32 @@ namespace yardmaster::agent {
 /// A router with what it serves from.
 struct RouterService {
   std::unique_ptr<Router> router;
-  std::unique_ptr<PolicySlot> slot;
   std::string policy;  ///< name in the config
 };
 
 /// What all io threads share. Everything referred to outlives them.
 struct Services {
+  Services(const env::ModelPool& pool_, replay::Store& store_, LearnerThread& learner_,
+           env::TokenEstimator& tokens_, Authenticator authenticator_, DataDirectory data_)
+      : pool(pool_),
+        store(store_),
+        learner(learner_),
+        tokens(tokens_),
+        authenticator(std::move(authenticator_)),
+        data(std::move(data_)) {}
+
   const env::ModelPool& pool;
-  std::vector<RouterService> routers;
   replay::Store& store;
   LearnerThread& learner;
   env::TokenEstimator& tokens;
   Authenticator authenticator;
   DataDirectory data;
-  Clock clock;
-  std::atomic<std::uint64_t> decisions{0};  ///< made so far, over all runs
+  Clock clock = system_clock_now;
+  std::vector<RouterService> routers;          ///< at least one
+  std::vector<const ServingMetrics*> metrics;  ///< of every io thread
+  std::atomic<std::uint64_t> decisions{0};     ///< logged so far, over all runs
   std::atomic<bool> draining{false};
   std::atomic<bool> store_failed{false};  ///< the last append failed: serve the baseline, unlogged
-  std::vector<const ServingMetrics*> metrics;  ///< of every io thread
 
   /// nullptr if no router has that name.
   const RouterService* find_router(std::string_view name) const {
@@ -55,7 +63,10 @@ struct Services {
 
 /// What one io thread has for itself.
 struct ThreadContext {
-  ServingMetrics metrics;
+  ThreadContext(std::size_t model_count, std::uint64_t seed)
+      : metrics(std::make_unique<ServingMetrics>(model_count)), rng(seed) {}
+
+  std::unique_ptr<ServingMetrics> metrics;
   Rng rng;
   std::vector<PolicySlot::Reader> policies;  ///< in the order of Services::routers
   std::map<std::string, std::unique_ptr<env::Upstream>, std::less<>> upstreams;  ///< by name

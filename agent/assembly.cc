@@ -1,0 +1,138 @@
+#include "agent/assembly.h"
+
+#include <utility>
+
+namespace yardmaster::agent {
+namespace {
+
+std::chrono::microseconds days(double count) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+      std::chrono::duration<double, std::ratio<86'400>>(count));
+}
+
+ObjectiveWeights weights(const ObjectiveConfig& objective) {
+  return {objective.cost_weight, objective.latency_weight};
+}
+
+std::string policy_name(const RouterConfig& router) {
+  return router.policy == "default" ? std::string(policies::kDefaultPolicy) : router.policy;
+}
+
+}  // namespace
+
+Result<Assembly> Assembly::make(const Config& config) {
+  Assembly assembly(config);
+  auto pool = env::ModelPool::make(config.models);
+  if (!pool) return fail(pool.error());
+  assembly.pool_ = std::make_unique<env::ModelPool>(std::move(*pool));
+  auto objective = env::QualityObjective::make(config.feedback.metrics, config.objective.metrics);
+  if (!objective) return fail(objective.error());
+  assembly.objective_ = std::make_unique<env::QualityObjective>(std::move(*objective));
+  for (const RouterConfig& router : config.routers) {
+    if (assembly.encoders_.contains(router.encoder)) continue;
+    auto encoder = env::make_encoder(router.encoder, YARDMASTER_ASSET_DIR);
+    if (!encoder) return fail(encoder.error());
+    assembly.encoders_.emplace(router.encoder, std::move(*encoder));
+  }
+  assembly.tokens_ = std::make_unique<env::TokenEstimator>(*assembly.pool_);
+  return assembly;
+}
+
+const env::Encoder& Assembly::encoder_of(const RouterConfig& router) const {
+  return *encoders_.at(router.encoder);
+}
+
+Result<std::unique_ptr<replay::Store>> Assembly::open_store() const {
+  replay::StoreOptions options;
+  options.directory = data().store();
+  options.reward_window = config_.feedback.window;
+  options.default_quality = config_.feedback.default_quality;
+  options.max_age = days(config_.retention.max_age_days);
+  options.max_bytes = static_cast<std::uint64_t>(config_.retention.max_gb * 1e9);
+  return replay::Store::open(std::move(options), *objective_);
+}
+
+Result<std::vector<std::unique_ptr<RouterLearner>>> Assembly::make_learners() const {
+  std::vector<std::unique_ptr<RouterLearner>> learners;
+  for (const RouterConfig& router : config_.routers) {
+    const env::Encoder& encoder = encoder_of(router);
+    LearningSpec spec;
+    spec.router = router.name;
+    spec.policy = policy_name(router);
+    spec.encoder = encoder.name();
+    spec.encoder_version = encoder.version();
+    spec.options.dimension = encoder.dimension();
+    spec.options.seed = router.seed;
+    spec.options.exploration_floor = router.exploration_floor;
+    spec.options.half_life_decisions = router.half_life_decisions;
+    spec.options.device = config_.learner.device;
+    for (const env::ModelSpec& model : config_.models) spec.options.models.push_back(model.name);
+    auto learner =
+        RouterLearner::make(std::move(spec), data().snapshots(), config_.learner.keep_snapshots);
+    if (!learner) return fail(learner.error());
+    learners.push_back(std::move(*learner));
+  }
+  return learners;
+}
+
+LearnerThreadOptions Assembly::learner_options() const {
+  LearnerThreadOptions options;
+  options.publish_interval = config_.learner.publish_interval;
+  options.snapshot_interval = config_.learner.snapshot_interval;
+  options.snapshot_rows = config_.learner.snapshot_rows;
+  return options;
+}
+
+HttpLimits Assembly::http_limits() const {
+  HttpLimits limits;
+  limits.max_header_bytes = config_.limits.max_header_bytes;
+  limits.max_body_bytes = config_.limits.max_body_bytes;
+  limits.max_connections = config_.limits.max_connections;
+  limits.header_timeout = config_.limits.header_timeout;
+  limits.body_timeout = config_.limits.body_timeout;
+  limits.idle_timeout = config_.limits.idle_timeout;
+  return limits;
+}
+
+std::vector<env::UpstreamSpec> Assembly::upstreams() const {
+  std::vector<env::UpstreamSpec> specs;
+  for (const UpstreamConfig& upstream : config_.upstreams) {
+    env::UpstreamSpec spec;
+    spec.name = upstream.name;
+    spec.kind = upstream.kind;
+    spec.base_url = upstream.base_url;
+    spec.api_key = upstream.api_key.reveal();
+    spec.ca_file = upstream.ca_file;
+    spec.connect_timeout = upstream.connect_timeout;
+    spec.total_timeout = upstream.total_timeout;
+    spec.max_connections = upstream.max_connections;
+    spec.max_response_bytes = upstream.max_response_bytes;
+    spec.seed = upstream.seed;
+    spec.time_scale = upstream.time_scale;
+    specs.push_back(std::move(spec));
+  }
+  return specs;
+}
+
+std::unique_ptr<Services> Assembly::make_services(replay::Store& store,
+                                                  LearnerThread& learner) const {
+  auto services = std::make_unique<Services>(*pool_, store, learner, *tokens_,
+                                             Authenticator(config_.keys), data());
+  services->decisions = store.stats().decisions;
+  for (const RouterConfig& router : config_.routers) {
+    RouterSettings settings;
+    settings.name = router.name;
+    settings.observe = router.mode == RouterConfig::Mode::observe;
+    settings.share = router.share;
+    settings.baseline = router.baseline;
+    settings.store_queries = config_.store_queries;
+    settings.weights = weights(config_.objective);
+    settings.max_cost_weight = config_.objective.max_cost_weight;
+    services->routers.push_back(
+        {std::make_unique<Router>(std::move(settings), *pool_, encoder_of(router), *tokens_),
+         policy_name(router)});
+  }
+  return services;
+}
+
+}  // namespace yardmaster::agent

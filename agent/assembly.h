@@ -1,0 +1,63 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/api/services.h"
+#include "agent/config.h"
+#include "agent/data_directory.h"
+#include "agent/http/server.h"
+#include "agent/learner_thread.h"
+#include "agent/learning.h"
+#include "base/result.h"
+#include "env/encoder.h"
+#include "env/metrics.h"
+#include "env/model_pool.h"
+#include "env/token_estimator.h"
+#include "env/upstream.h"
+#include "replay/store.h"
+
+namespace yardmaster::agent {
+
+/// The parts that a config describes, made but not running: what `serve`, `warm-start`, `import`
+/// and `export` have in common. Owns the pool, the encoders and the token estimator; what it
+/// hands out refers to them.
+class Assembly {
+ public:
+  /// Fails with what is wrong with the config or the encoder's files.
+  static Result<Assembly> make(const Config& config);
+
+  DataDirectory data() const { return {config_.data_dir}; }
+  const env::ModelPool& pool() const { return *pool_; }
+  const env::QualityObjective& objective() const { return *objective_; }
+
+  /// The encoder of a router of the config.
+  const env::Encoder& encoder_of(const RouterConfig& router) const;
+
+  /// Opens the store for writing.
+  Result<std::unique_ptr<replay::Store>> open_store() const;
+
+  /// One for each router, in the config's order, not recovered yet.
+  Result<std::vector<std::unique_ptr<RouterLearner>>> make_learners() const;
+
+  LearnerThreadOptions learner_options() const;
+  HttpLimits http_limits() const;
+  std::vector<env::UpstreamSpec> upstreams() const;
+
+  /// What the io threads share.
+  std::unique_ptr<Services> make_services(replay::Store& store, LearnerThread& learner) const;
+
+ private:
+  explicit Assembly(const Config& config) : config_(config) {}
+
+  Config config_;
+  std::unique_ptr<env::ModelPool> pool_;
+  std::unique_ptr<env::QualityObjective> objective_;
+  std::map<std::string, std::unique_ptr<env::Encoder>> encoders_;  // by name
+  std::unique_ptr<env::TokenEstimator> tokens_;
+};
+
+}  // namespace yardmaster::agent

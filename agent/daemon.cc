@@ -1,0 +1,190 @@
+#include "agent/daemon.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "agent/api/api.h"
+#include "agent/api/services.h"
+#include "agent/assembly.h"
+#include "agent/http/server.h"
+
+namespace yardmaster::agent {
+namespace {
+
+namespace asio = boost::asio;
+
+/// One io thread: its own io_context, server, upstream clients and counters.
+class IoThread {
+ public:
+  IoThread(Services& services, ThreadContext context)
+      : work_(asio::make_work_guard(io_)), context_(std::move(context)), api_(services, context_) {}
+
+  Status open_upstreams(const std::vector<env::UpstreamSpec>& specs) {
+    for (const env::UpstreamSpec& spec : specs) {
+      auto upstream = env::make_upstream(spec, io_.get_executor());
+      if (!upstream) return fail(upstream.error());
+      context_.upstreams.emplace(spec.name, std::move(*upstream));
+    }
+    return {};
+  }
+
+  Status listen(const std::string& address, std::uint16_t port, const HttpLimits& limits) {
+    auto server = HttpServer::listen(io_, address, port, limits, [this](HttpRequest request) {
+      return api_.handle(std::move(request));
+    });
+    if (!server) return fail(server.error());
+    server_ = std::move(*server);
+    return {};
+  }
+
+  void run() {
+    server_->start();
+    thread_ = std::thread([this] { io_.run(); });
+  }
+
+  bool running() const { return thread_.joinable(); }
+
+  std::future<void> drain(std::chrono::milliseconds grace) {
+    return asio::co_spawn(io_, server_->drain(grace), asio::use_future);
+  }
+
+  /// After this nothing of the thread runs; its objects may be destroyed.
+  void join() {
+    if (!running()) return;
+    work_.reset();
+    io_.stop();
+    thread_.join();
+  }
+
+  std::uint16_t port() const { return server_->port(); }
+  const ServingMetrics& metrics() const { return *context_.metrics; }
+
+ private:
+  asio::io_context io_{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  ThreadContext context_;
+  Api api_;
+  std::unique_ptr<HttpServer> server_;
+  std::thread thread_;
+};
+
+/// Members are in the order of construction: each uses only those above it.
+class RunningDaemon final : public Daemon {
+ public:
+  explicit RunningDaemon(const Config& config) : config_(config) {}
+  ~RunningDaemon() override { stop(std::chrono::milliseconds(0)); }
+
+  Status start();
+
+  std::uint16_t port() const override { return threads_.front()->port(); }
+  void stop(std::chrono::milliseconds grace) override;
+
+ private:
+  Status open_store();
+  Status start_learning();
+  Status start_serving();
+
+  const Config config_;
+  std::optional<Assembly> assembly_;
+  std::unique_ptr<replay::Store> store_;
+  std::vector<std::unique_ptr<PolicySlot>> slots_;
+  std::unique_ptr<LearnerThread> learner_;
+  std::unique_ptr<Services> services_;
+  std::vector<std::unique_ptr<IoThread>> threads_;
+  bool stopped_ = false;
+};
+
+Status RunningDaemon::start() {
+  auto assembly = Assembly::make(config_);
+  if (!assembly) return fail(assembly.error());
+  assembly_ = std::move(*assembly);
+  if (Status opened = open_store(); !opened) return opened;
+  if (Status learning = start_learning(); !learning) return learning;
+  return start_serving();
+}
+
+Status RunningDaemon::open_store() {
+  auto store = assembly_->open_store();
+  if (!store) return fail(store.error());
+  store_ = std::move(*store);
+  const replay::StoreStats stats = store_->stats();
+  spdlog::info("store {}: {} decisions, {} training rows", assembly_->data().store().string(),
+               stats.decisions, stats.rows);
+  return {};
+}
+
+/// Serving starts with everything learned that the store holds.
+Status RunningDaemon::start_learning() {
+  auto learners = assembly_->make_learners();
+  if (!learners) return fail(learners.error());
+  for (const auto& learner : *learners) {
+    for (const std::string& refused : learner->recover(*store_)) spdlog::warn("{}", refused);
+  }
+  if (Status learned = learn_to_head(*learners, *store_, nullptr); !learned) return learned;
+  std::vector<PolicySlot*> slots;
+  for (const auto& learner : *learners) {
+    const LearnerStatus status = learner->status();
+    spdlog::info("router {}: policy {} at version {}", status.router, status.policy,
+                 status.version);
+    slots.push_back(slots_.emplace_back(std::make_unique<PolicySlot>(learner->publish())).get());
+  }
+  learner_ = std::make_unique<LearnerThread>(std::move(*learners), std::move(slots), *store_,
+                                             assembly_->learner_options());
+  return {};
+}
+
+Status RunningDaemon::start_serving() {
+  services_ = assembly_->make_services(*store_, *learner_);
+  std::random_device entropy;
+  std::uint16_t port = config_.listen.port;
+  for (unsigned i = 0; i < config_.listen.io_threads; ++i) {
+    const std::uint64_t seed = (std::uint64_t{entropy()} << 32) | entropy();
+    ThreadContext context(services_->pool.models().size(), seed);
+    for (const auto& slot : slots_) context.policies.emplace_back(*slot);
+    auto thread = std::make_unique<IoThread>(*services_, std::move(context));
+    if (Status opened = thread->open_upstreams(assembly_->upstreams()); !opened) return opened;
+    if (Status bound = thread->listen(config_.listen.address, port, assembly_->http_limits());
+        !bound) {
+      return bound;
+    }
+    port = thread->port();
+    services_->metrics.push_back(&thread->metrics());
+    threads_.push_back(std::move(thread));
+  }
+  for (const auto& thread : threads_) thread->run();
+  return {};
+}
+
+void RunningDaemon::stop(std::chrono::milliseconds grace) {
+  if (std::exchange(stopped_, true)) return;
+  if (services_) services_->draining.store(true);
+  std::vector<std::future<void>> drained;
+  for (const auto& thread : threads_) {
+    if (thread->running()) drained.push_back(thread->drain(grace));
+  }
+  for (std::future<void>& each : drained) each.wait();
+  // The learner and the store answer through callbacks that post to the io threads, so they go
+  // first, while the io_contexts still are.
+  learner_.reset();
+  store_.reset();
+  for (const auto& thread : threads_) thread->join();
+  threads_.clear();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Daemon>> Daemon::start(const Config& config) {
+  auto daemon = std::make_unique<RunningDaemon>(config);
+  if (Status started = daemon->start(); !started) return fail(started.error());
+  return std::unique_ptr<Daemon>(std::move(daemon));
+}
+
+}  // namespace yardmaster::agent

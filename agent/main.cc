@@ -1,0 +1,30 @@
+#include <CLI/CLI.hpp>
+
+#include "agent/commands/check_config.h"
+#include "agent/commands/drive.h"
+#include "agent/commands/export.h"
+#include "agent/commands/import.h"
+#include "agent/commands/serve.h"
+#include "agent/commands/simulate.h"
+#include "agent/commands/warm_start.h"
+
+int main(int argc, char** argv) {
+  using namespace yardmaster::agent;
+  CLI::App app("Yardmaster: routes each LLM query to the model that serves it best for its price");
+  app.set_version_flag("--version", YARDMASTER_VERSION);
+  app.require_subcommand(1);
+  int exit_code = 0;
+  add_serve(app, exit_code);
+  add_check_config(app, exit_code);
+  add_warm_start(app, exit_code);
+  add_simulate(app, exit_code);
+  add_drive(app, exit_code);
+  add_export(app, exit_code);
+  add_import(app, exit_code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return exit_code;
+}

@@ -1,0 +1,193 @@
+#include "agent/learning.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <sstream>
+
+#include "agent/learner_thread.h"
+#include "base/random.h"
+#include "tests/common/temp_dir.h"
+
+namespace yardmaster::agent {
+namespace {
+
+constexpr std::size_t kDimension = 4;
+
+LearningSpec spec(const std::string& policy) {
+  LearningSpec spec;
+  spec.router = "auto";
+  spec.policy = policy;
+  spec.encoder = "test";
+  spec.encoder_version = 1;
+  spec.options.dimension = kDimension;
+  spec.options.models = {"a", "b", "c"};
+  return spec;
+}
+
+TrainingRow random_row(Rng& rng) {
+  TrainingRow row;
+  row.features = {"test", 1, {}};
+  for (std::size_t i = 0; i < kDimension; ++i) {
+    row.features.values.push_back(static_cast<float>(rng.normal() / 2));
+  }
+  const std::uint64_t arm = rng.below(3);
+  row.outcomes.push_back({std::string(1, static_cast<char>('a' + arm)), 1.0 / 3, 0.001,
+                          rng.uniform() < 0.3 + 0.2 * static_cast<double>(arm) ? 1.0 : 0.0,
+                          rng.uniform() * 0.01, 1 + rng.uniform()});
+  return row;
+}
+
+/// A store on disk, with rows put into it as a warm start does.
+class LearningTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto objective = env::QualityObjective::make({{"quality"}}, {});
+    replay::StoreOptions options;
+    options.directory = dir_.path() / "store";
+    auto store = replay::Store::open(options, *objective);
+    ASSERT_TRUE(store) << store.error().message;
+    store_ = std::move(*store);
+  }
+
+  void append(std::vector<TrainingRow> rows) {
+    std::promise<Status> done;
+    store_->append_rows(std::move(rows), [&](Status status) { done.set_value(status); });
+    const Status appended = done.get_future().get();
+    ASSERT_TRUE(appended) << appended.error().message;
+  }
+
+  void append_random(std::size_t count) {
+    std::vector<TrainingRow> rows;
+    for (std::size_t i = 0; i < count; ++i) rows.push_back(random_row(rng_));
+    append(std::move(rows));
+  }
+
+  std::unique_ptr<RouterLearner> new_learner(const std::string& policy,
+                                             const std::string& folder = "snapshots") {
+    return std::move(RouterLearner::make(spec(policy), dir_.path() / folder, 3).value());
+  }
+
+  void learn_all(RouterLearner& learner) {
+    auto rows = store_->rows_after(learner.version(), 100'000);
+    ASSERT_TRUE(rows);
+    learner.learn(*rows);
+  }
+
+  static std::string state_of(const RouterLearner& learner) {
+    std::ostringstream out;
+    EXPECT_TRUE(learner.learner().save(out));
+    return out.str();
+  }
+
+  test::TempDir dir_;
+  Rng rng_{5};
+  std::unique_ptr<replay::Store> store_;
+};
+
+class EveryPolicy : public LearningTest, public ::testing::WithParamInterface<std::string> {};
+
+TEST_P(EveryPolicy, RecoveringFromASnapshotAndLearningTheRestEqualsLearningAllFromScratch) {
+  const auto before_crash = new_learner(GetParam());
+  append_random(300);
+  learn_all(*before_crash);
+  ASSERT_TRUE(before_crash->save());
+  append_random(200);
+  learn_all(*before_crash);  // the crash comes before this is saved
+
+  const auto recovered = new_learner(GetParam());
+  EXPECT_TRUE(recovered->recover(*store_).empty());
+  EXPECT_EQ(recovered->version(), 300u);
+  learn_all(*recovered);
+
+  const auto from_scratch = new_learner(GetParam(), "elsewhere");
+  learn_all(*from_scratch);
+  EXPECT_EQ(recovered->version(), 500u);
+  EXPECT_EQ(state_of(*recovered), state_of(*from_scratch));
+  EXPECT_EQ(state_of(*recovered), state_of(*before_crash));
+}
+
+INSTANTIATE_TEST_SUITE_P(Policies, EveryPolicy, ::testing::ValuesIn(policies::policy_names()),
+                         [](const auto& each) { return each.param; });
+
+TEST_F(LearningTest, RowsOfAnotherEncoderOrWithoutFeaturesArePassedOverAndCounted) {
+  TrainingRow other_encoder = random_row(rng_);
+  other_encoder.features.encoder = "hash";
+  TrainingRow other_version = random_row(rng_);
+  other_version.features.version = 2;
+  TrainingRow without = random_row(rng_);
+  without.features = {};
+  append({random_row(rng_), other_encoder, other_version, without});
+  const auto learner = new_learner("lints");
+  learn_all(*learner);
+  EXPECT_EQ(learner->version(), 4u);
+  EXPECT_EQ(learner->status().learned, 1u);
+  EXPECT_EQ(learner->status().passed_over, 3u);
+}
+
+TEST_F(LearningTest, ARowThatIsNotFiniteIsRefusedAndTheNextOnesAreLearned) {
+  TrainingRow bad = random_row(rng_);
+  bad.features.values[2] = std::numeric_limits<float>::quiet_NaN();
+  const auto learner = new_learner("lints");
+  TrainingRow good = random_row(rng_);
+  bad.sequence = 1;
+  good.sequence = 2;
+  learner->learn(std::vector{bad, good});
+  EXPECT_EQ(learner->status().refused, 1u);
+  EXPECT_EQ(learner->status().learned, 1u);
+  EXPECT_NE(learner->status().last_error.find("row 1"), std::string::npos);
+}
+
+TEST_F(LearningTest, ARowIsNeverLearnedTwice) {
+  append_random(20);
+  const auto learner = new_learner("lints");
+  learn_all(*learner);
+  const std::string once = state_of(*learner);
+  auto rows = store_->rows_after(0, 100);
+  ASSERT_TRUE(rows);
+  learner->learn(*rows);
+  EXPECT_EQ(state_of(*learner), once);
+}
+
+TEST_F(LearningTest, TheThreadPublishesWhatItLearnedAndSavesItWhenItStops) {
+  std::vector<std::unique_ptr<RouterLearner>> learners;
+  learners.push_back(new_learner("lints"));
+  PolicySlot slot(learners.front()->publish());
+  {
+    LearnerThreadOptions options;
+    options.publish_interval = std::chrono::milliseconds(1);
+    LearnerThread thread(std::move(learners), {&slot}, *store_, options);
+    append_random(500);
+    PolicySlot::Reader reader(slot);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (reader.current().version < 500 && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::yield();
+    }
+    EXPECT_EQ(reader.current().version, 500u);
+  }
+  const auto next_run = new_learner("lints");
+  next_run->recover(*store_);
+  EXPECT_EQ(next_run->version(), 500u);
+}
+
+TEST_F(LearningTest, APausedThreadLearnsNothingUntilItIsResumed) {
+  std::vector<std::unique_ptr<RouterLearner>> learners;
+  learners.push_back(new_learner("lints"));
+  PolicySlot slot(learners.front()->publish());
+  LearnerThread thread(std::move(learners), {&slot}, *store_, {});
+  thread.pause();
+  append_random(10);
+  std::promise<Status> saved;
+  thread.checkpoint([&](Status status) { saved.set_value(status); });
+  EXPECT_TRUE(saved.get_future().get());
+  EXPECT_EQ(thread.version(), 0u);
+  thread.resume();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (thread.version() < 10 && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(thread.version(), 10u);
+}
+
+}  // namespace
+}  // namespace yardmaster::agent
