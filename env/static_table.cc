@@ -1,0 +1,128 @@
+#include "env/static_table.h"
+
+#include <bit>
+#include <boost/crc.hpp>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+// The sanitizers cannot instrument the resolvers that target_clones makes.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define YARDMASTER_MULTIVERSION __attribute__((target_clones("arch=x86-64-v3", "default")))
+#else
+#define YARDMASTER_MULTIVERSION
+#endif
+
+namespace yardmaster::env {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "the table is read as it lies on disk");
+
+constexpr std::string_view kMagic = "YMSTATIC";
+constexpr std::uint32_t kFormatVersion = 1;
+constexpr std::uint32_t kMaxDimension = 1024;
+
+struct Header {
+  std::uint32_t format_version;
+  std::uint32_t dimension;
+  std::uint32_t tokens;
+  std::uint32_t vocabulary_bytes;
+  float prior_weight;
+};
+constexpr std::size_t kHeaderBytes = kMagic.size() + sizeof(Header);
+
+std::uint32_t crc32(std::string_view bytes) {
+  boost::crc_32_type crc;
+  crc.process_bytes(bytes.data(), bytes.size());
+  return crc.checksum();
+}
+
+/// Takes a copy of the next `count` values off the front of `bytes`.
+template <class T>
+std::vector<T> take(std::string_view& bytes, std::size_t count) {
+  std::vector<T> values(count);
+  std::memcpy(values.data(), bytes.data(), count * sizeof(T));
+  bytes.remove_prefix(count * sizeof(T));
+  return values;
+}
+
+YARDMASTER_MULTIVERSION
+void add_rows(const std::int8_t* rows, const float* scales, const WordPiece::TokenId* ids,
+              std::size_t count, std::size_t dimension, float* __restrict sum) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::int8_t* row = rows + ids[i] * dimension;
+    const float scale = scales[ids[i]];
+    for (std::size_t j = 0; j < dimension; ++j) sum[j] += scale * static_cast<float>(row[j]);
+  }
+}
+
+}  // namespace
+
+Result<StaticTable> StaticTable::read(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    return fail(ErrorCode::io, "cannot open the token table " + path +
+                                   "; it is env/assets/static_v1.bin in the repository");
+  }
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  if (file.bad()) return fail(ErrorCode::io, "cannot read the token table " + path);
+  return parse(bytes, path);
+}
+
+Result<StaticTable> StaticTable::parse(std::string_view bytes, const std::string& name) {
+  const auto damaged = [&](const std::string& what) {
+    return fail(ErrorCode::corrupt, "token table " + name + " " + what +
+                                        "; restore it or run scripts/distill-static-table");
+  };
+  if (bytes.size() < kHeaderBytes + sizeof(std::uint32_t) || !bytes.starts_with(kMagic)) {
+    return damaged("is no token table");
+  }
+  Header header;
+  std::memcpy(&header, bytes.data() + kMagic.size(), sizeof header);
+  if (header.format_version != kFormatVersion) {
+    return fail(ErrorCode::unsupported,
+                "token table " + name + " has format " + std::to_string(header.format_version) +
+                    ", this version reads format " + std::to_string(kFormatVersion));
+  }
+  const std::size_t tokens = header.tokens;
+  const std::size_t cells = tokens * header.dimension;
+  const std::size_t expected = kHeaderBytes + tokens * (sizeof(float) + 1) + cells +
+                               header.vocabulary_bytes + sizeof(std::uint32_t);
+  if (header.dimension == 0 || header.dimension > kMaxDimension || bytes.size() != expected) {
+    return damaged("has " + std::to_string(bytes.size()) + " bytes, its header says " +
+                   std::to_string(expected));
+  }
+  std::uint32_t checksum = 0;
+  std::memcpy(&checksum, bytes.data() + bytes.size() - sizeof checksum, sizeof checksum);
+  if (crc32(bytes.substr(0, bytes.size() - sizeof checksum)) != checksum) {
+    return damaged("does not match its checksum");
+  }
+  bytes.remove_prefix(kHeaderBytes);
+  auto scales = take<float>(bytes, tokens);
+  auto weights = take<std::uint8_t>(bytes, tokens);
+  auto rows = take<std::int8_t>(bytes, cells);
+  auto tokenizer = WordPiece::make(std::string(bytes.substr(0, header.vocabulary_bytes)));
+  if (!tokenizer) return damaged("has a broken vocabulary: " + tokenizer.error().message);
+  if (tokenizer->vocabulary_size() != tokens) return damaged("lacks part of its vocabulary");
+
+  StaticTable table(std::move(*tokenizer));
+  table.dimension_ = header.dimension;
+  table.checksum_ = checksum;
+  table.prior_weight_ = header.prior_weight;
+  table.scales_ = std::move(scales);
+  table.weights_ = std::move(weights);
+  table.rows_ = std::move(rows);
+  return table;
+}
+
+void StaticTable::mean(std::span<const WordPiece::TokenId> ids, std::span<float> out) const {
+  std::fill(out.begin(), out.end(), 0.0f);
+  add_rows(rows_.data(), scales_.data(), ids.data(), ids.size(), dimension_, out.data());
+  std::uint64_t weight = 0;
+  for (const WordPiece::TokenId id : ids) weight += weights_[id];
+  const float divisor = static_cast<float>(weight) / 255 + prior_weight_;
+  for (float& value : out) value /= divisor;
+}
+
+}  // namespace yardmaster::env
