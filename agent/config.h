@@ -62,8 +62,8 @@ struct RouterConfig {
   };
 
   std::string name = "auto";
-  std::string policy = "default";    ///< docs/policies.md lists them
-  std::string encoder = "static";    ///< docs/encoders.md lists them
+  std::string policy = "default";  ///< docs/policies.md lists them
+  std::string encoder = "static";  ///< docs/encoders.md lists them
   Mode mode = Mode::serve;
   double share = 1;                  ///< part of the traffic that the policy decides
   std::string baseline;              ///< serves the rest; parse_config puts the first model here
@@ -94,8 +94,8 @@ struct FeedbackConfig {
 
 /// `learner`: the thread that learns.
 struct LearnerConfig {
-  std::string device = "cpu";                          ///< cpu, cuda or auto
-  std::chrono::milliseconds publish_interval{20};      ///< shortest time between two policies
+  std::string device = "cpu";                           ///< cpu, cuda or auto
+  std::chrono::milliseconds publish_interval{20};       ///< shortest time between two policies
   std::chrono::milliseconds snapshot_interval{60'000};  ///< between snapshots on disk
   std::uint64_t snapshot_rows = 10'000;  ///< or after so many rows, whichever is first
   std::uint32_t keep_snapshots = 5;      ///< of each router; the older are removed

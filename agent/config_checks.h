@@ -1,0 +1,12 @@
+#pragma once
+
+#include "agent/config.h"
+#include "agent/config_problems.h"
+
+namespace yardmaster::agent {
+
+/// Tells `problems` of what no single key shows: names that are missing, doubled or refer to
+/// nothing, sections that contradict each other, an open address without keys.
+void check_config(const Config& config, Problems& problems);
+
+}  // namespace yardmaster::agent

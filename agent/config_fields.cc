@@ -1,0 +1,155 @@
+#include "agent/config_fields.h"
+
+namespace yardmaster::agent {
+namespace {
+
+constexpr double kAnyNumber = std::numeric_limits<double>::max();
+constexpr double kDay_s = 86'400;
+constexpr double kLeastFloor = 1e-6;  // no propensity may be 0
+constexpr std::uint64_t kGibibyte = 1u << 30;
+
+// Each in the order of the enumeration that it names.
+constexpr std::array<std::string_view, 2> kUpstreamKinds{"openai", "simulated"};
+constexpr std::array<std::string_view, 2> kModes{"serve", "observe"};
+constexpr std::array<std::string_view, 2> kMetricTypes{"float", "boolean"};
+constexpr std::array<std::string_view, 2> kOptimize{"max", "min"};
+constexpr std::array<std::string_view, 3> kJudges{"earliest", "latest", "mean"};
+constexpr std::array<std::string_view, 4> kLevels{"debug", "info", "warn", "error"};
+constexpr std::array<std::string_view, 3> kDevices{"cpu", "cuda", "auto"};
+
+// Bit i stands for entry i.
+constexpr std::array<std::string_view, 2> kModalities{"text", "image"};
+constexpr std::array<std::string_view, 3> kScopes{"route", "feedback", "admin"};
+static_assert(kScopeRoute == 1 && kScopeFeedback == 2 && kScopeAdmin == 4);
+
+void visit_listen(FieldVisitor& visitor, ListenConfig& listen) {
+  visitor.text("address", listen.address);
+  visitor.integer("port", listen.port);
+  visitor.integer("io_threads", listen.io_threads, 1, 256);
+}
+
+void visit_limits(FieldVisitor& visitor, LimitsConfig& limits) {
+  visitor.integer("max_body_bytes", limits.max_body_bytes, 1024, kGibibyte);
+  visitor.integer("max_header_bytes", limits.max_header_bytes, 1024, 1u << 20);
+  visitor.integer("max_connections", limits.max_connections, 1);
+  visitor.seconds("header_timeout_s", limits.header_timeout, 0.1, 3600);
+  visitor.seconds("body_timeout_s", limits.body_timeout, 0.1, 3600);
+  visitor.seconds("idle_timeout_s", limits.idle_timeout, 0.1, kDay_s);
+}
+
+void visit_upstream(FieldVisitor& visitor, UpstreamConfig& upstream) {
+  visitor.text("name", upstream.name);
+  visitor.choice_of("kind", kUpstreamKinds, upstream.kind);
+  visitor.text("base_url", upstream.base_url);
+  visitor.secret("api_key", upstream.api_key);
+  visitor.text("ca_file", upstream.ca_file);
+  visitor.seconds("connect_timeout_s", upstream.connect_timeout, 0.1, 600);
+  visitor.seconds("total_timeout_s", upstream.total_timeout, 0.1, kDay_s);
+  visitor.integer("max_connections", upstream.max_connections, 1);
+  visitor.integer("max_response_bytes", upstream.max_response_bytes, 1024, kGibibyte);
+  visitor.integer("seed", upstream.seed);
+  visitor.number("time_scale", upstream.time_scale, 0, 1000);
+}
+
+void visit_model(FieldVisitor& visitor, env::ModelSpec& model) {
+  visitor.text("name", model.name);
+  visitor.text("upstream", model.upstream);
+  visitor.text("upstream_model", model.upstream_model);
+  visitor.optional("input_usd_per_mtok", model.input_usd_per_mtok);
+  visitor.optional("output_usd_per_mtok", model.output_usd_per_mtok);
+  visitor.optional("context_tokens", model.context_tokens);
+  visitor.optional("max_output_tokens", model.max_output_tokens);
+  std::uint32_t modalities = (model.text ? 1u : 0u) | (model.images ? 2u : 0u);
+  visitor.choices("modalities", kModalities, modalities);
+  model.text = (modalities & 1u) != 0;
+  model.images = (modalities & 2u) != 0;
+  visitor.flag("tools", model.tools);
+  visitor.flag("json_mode", model.json_mode);
+}
+
+void visit_router(FieldVisitor& visitor, RouterConfig& router) {
+  visitor.text("name", router.name);
+  visitor.text("policy", router.policy);
+  visitor.text("encoder", router.encoder);
+  visitor.choice_of("mode", kModes, router.mode);
+  visitor.number("share", router.share, 0, 1);
+  visitor.text("baseline", router.baseline);
+  visitor.number("exploration_floor", router.exploration_floor, kLeastFloor, 1);
+  visitor.number("half_life_decisions", router.half_life_decisions, 0, kAnyNumber);
+  visitor.integer("seed", router.seed);
+}
+
+void visit_objective(FieldVisitor& visitor, ObjectiveConfig& objective) {
+  visitor.number("cost_weight", objective.cost_weight, 0, kAnyNumber);
+  visitor.number("latency_weight", objective.latency_weight, 0, kAnyNumber);
+  visitor.number("max_cost_weight", objective.max_cost_weight, 0, kAnyNumber);
+  visitor.weights("metrics", objective.metrics);
+}
+
+void visit_metric(FieldVisitor& visitor, env::MetricSpec& metric) {
+  visitor.text("name", metric.name);
+  visitor.choice_of("type", kMetricTypes, metric.type);
+  visitor.number("min", metric.min, -kAnyNumber, kAnyNumber);
+  visitor.number("max", metric.max, -kAnyNumber, kAnyNumber);
+  visitor.choice_of("optimize", kOptimize, metric.optimize);
+  visitor.choice_of("judges", kJudges, metric.judges);
+}
+
+void visit_feedback(FieldVisitor& visitor, FeedbackConfig& feedback) {
+  visitor.seconds("window_s", feedback.window, 0.001, 366 * kDay_s);
+  visitor.number_or("default", "ignore", feedback.default_quality, 0, 1);
+  visitor.list_of("metrics", feedback.metrics, visit_metric);
+}
+
+void visit_device(FieldVisitor& visitor, std::string& device) {
+  std::size_t index = 0;
+  while (index + 1 < kDevices.size() && kDevices[index] != device) ++index;
+  visitor.choice("device", kDevices, index);
+  device = kDevices[index];
+}
+
+void visit_learner(FieldVisitor& visitor, LearnerConfig& learner) {
+  visit_device(visitor, learner.device);
+  visitor.seconds("publish_interval_s", learner.publish_interval, 0.001, 3600);
+  visitor.seconds("snapshot_interval_s", learner.snapshot_interval, 1, kDay_s);
+  visitor.integer("snapshot_rows", learner.snapshot_rows, 1);
+  visitor.integer("keep_snapshots", learner.keep_snapshots, 1, 1000);
+}
+
+void visit_retention(FieldVisitor& visitor, RetentionConfig& retention) {
+  visitor.number("max_age_days", retention.max_age_days, 0, 36'500);
+  visitor.number("max_gb", retention.max_gb, 0, 1e6);
+}
+
+void visit_logging(FieldVisitor& visitor, LoggingConfig& logging) {
+  visitor.choice_of("level", kLevels, logging.level);
+  visitor.flag("json", logging.json);
+}
+
+void visit_key(FieldVisitor& visitor, Authenticator::Key& key) {
+  visitor.text("name", key.name);
+  visitor.sha256("sha256", key.sha256);
+  std::uint32_t scopes = key.scopes;
+  visitor.choices("scopes", kScopes, scopes);
+  key.scopes = static_cast<std::uint8_t>(scopes);
+}
+
+}  // namespace
+
+void visit_config(FieldVisitor& visitor, Config& config) {
+  visitor.group("listen", [&](FieldVisitor& v) { visit_listen(v, config.listen); });
+  visitor.group("limits", [&](FieldVisitor& v) { visit_limits(v, config.limits); });
+  visitor.text("data_dir", config.data_dir);
+  visitor.flag("store_queries", config.store_queries);
+  visitor.list_of("upstreams", config.upstreams, visit_upstream);
+  visitor.list_of("models", config.models, visit_model);
+  visitor.list_of("routers", config.routers, visit_router);
+  visitor.group("objective", [&](FieldVisitor& v) { visit_objective(v, config.objective); });
+  visitor.group("feedback", [&](FieldVisitor& v) { visit_feedback(v, config.feedback); });
+  visitor.group("learner", [&](FieldVisitor& v) { visit_learner(v, config.learner); });
+  visitor.group("retention", [&](FieldVisitor& v) { visit_retention(v, config.retention); });
+  visitor.group("logging", [&](FieldVisitor& v) { visit_logging(v, config.logging); });
+  visitor.list_of("keys", config.keys, visit_key);
+}
+
+}  // namespace yardmaster::agent
