@@ -149,7 +149,7 @@ Result<LiteLlmCall> parse_litellm_line(std::string_view line) {
   }
   if (call.model.empty() && call.model_group.empty()) return refuse("model is missing");
   if (!call.quality && !call.cost_usd && !call.latency_s && !call.output_tokens) {
-    return refuse("there is no quality, cost, latency or usage to learn from");
+    return refuse("it holds nothing to learn from: no quality, cost, latency or usage");
   }
   call.query = read_text(*object);
   return call;

@@ -1,0 +1,95 @@
+#include "agent/commands/export.h"
+
+#include <CLI/CLI.hpp>
+#include <fstream>
+#include <iostream>
+#include <memory>
+
+#include "agent/config.h"
+#include "agent/data_directory.h"
+#include "agent/progress.h"
+#include "replay/decision_log.h"
+#include "replay/store.h"
+
+namespace yardmaster::agent {
+namespace {
+
+struct ExportArguments {
+  std::string config;
+  std::string data_dir;
+  std::uint64_t from = 1;
+  std::string output;
+};
+
+int failed(const Error& error) {
+  std::cerr << "export: " << error.message << '\n';
+  return 1;
+}
+
+Result<DataDirectory> data_directory(const ExportArguments& arguments) {
+  if (!arguments.data_dir.empty()) return DataDirectory{arguments.data_dir};
+  const auto config = load_config(arguments.config);
+  if (!config) return fail(config.error());
+  return DataDirectory{config->data_dir};
+}
+
+/// Writes the decisions and returns how many there were.
+Result<std::uint64_t> write_decisions(const replay::Store& store, std::uint64_t from,
+                                      std::ostream& out) {
+  std::uint64_t written = 0;
+  const std::uint64_t newest = store.stats().decisions;
+  ProgressBar bar(std::cerr, stderr_is_terminal(), "decisions", std::chrono::steady_clock::now());
+  const Status read = store.for_each_decision(from, [&](const DecisionRecord& record) {
+    out << replay::to_json_line(record) << '\n';
+    bar.update(record.sequence, newest, std::chrono::steady_clock::now());
+    ++written;
+    return out.good();
+  });
+  bar.finish();
+  if (!read) return fail(read.error());
+  if (!out.flush()) {
+    return fail(ErrorCode::io, "the decisions could not be written; is the disk full?");
+  }
+  return written;
+}
+
+int run_export(const ExportArguments& arguments) {
+  const auto directory = data_directory(arguments);
+  if (!directory) return failed(directory.error());
+  const auto store = replay::Store::open_read_only(directory->store());
+  if (!store) return failed(store.error());
+  std::ofstream file;
+  if (!arguments.output.empty()) {
+    file.open(arguments.output, std::ios::binary | std::ios::trunc);
+    if (!file) {
+      return failed({ErrorCode::io, "cannot write " + arguments.output + "; check the path"});
+    }
+  }
+  std::ostream& out = arguments.output.empty() ? std::cout : file;
+  const auto written = write_decisions(**store, arguments.from, out);
+  if (!written) return failed(written.error());
+  std::cerr << "exported " << *written << " decisions\n";
+  return 0;
+}
+
+}  // namespace
+
+void add_export(CLI::App& app, int& exit_code) {
+  auto arguments = std::make_shared<ExportArguments>();
+  CLI::App* command =
+      app.add_subcommand("export", "Write decisions with all that came of them as JSON lines");
+  command->footer(
+      "Works while a daemon runs, and gives everything that it acknowledged before.\n\n"
+      "Example:\n"
+      "  yardmaster export --config yardmaster.yaml --output decisions.jsonl");
+  auto* where = command->add_option_group("source");
+  where->add_option("--config", arguments->config, "The daemon's config, which names data_dir");
+  where->add_option("--data-dir", arguments->data_dir, "The data directory itself, or a backup");
+  where->require_option(1);
+  command->add_option("--from", arguments->from, "Sequence number of the first decision")
+      ->capture_default_str();
+  command->add_option("--output", arguments->output, "File to write; left out: standard output");
+  command->callback([arguments, &exit_code] { exit_code = run_export(*arguments); });
+}
+
+}  // namespace yardmaster::agent
