@@ -135,9 +135,9 @@ class WordPiece::Normalizer {
     if (u_isUWhiteSpace(c)) {
       pieces_.split_word(word_, ids_);
     } else if (is_cjk(c)) {
-      stand_alone(c);
-    } else if (c < 0x80) {
-      take_decomposed(c);
+      pieces_.split_word(word_, ids_);
+      decompose(c);
+      pieces_.split_word(word_, ids_);
     } else {
       decompose(c);
     }
@@ -145,7 +145,7 @@ class WordPiece::Normalizer {
 
   void decompose(UChar32 c) {
     icu::UnicodeString parts;
-    if (!decomposer_->getDecomposition(c, parts)) return take_decomposed(c);
+    if (c < 0x80 || !decomposer_->getDecomposition(c, parts)) return take_decomposed(c);
     for (std::int32_t i = 0; i < parts.length(); i = parts.moveIndex32(i, 1)) {
       take_decomposed(parts.char32At(i));
     }
