@@ -62,7 +62,11 @@ std::string decision_id_key(const DecisionId& id) {
   return key;
 }
 
-std::string response_id_key(std::string_view response_id) { return "r" + std::string(response_id); }
+std::string response_id_key(std::string_view response_id) {
+  std::string key(1, 'r');
+  key.append(response_id);
+  return key;
+}
 
 std::string session_prefix(std::string_view session_id) {
   std::string key(1, 's');
