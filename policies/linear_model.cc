@@ -291,11 +291,15 @@ void LinearModel::rebuild_shared_means() {
 }
 
 std::size_t LinearModel::chosen_level(Head head) const {
-  // Ties go to the strongest prior: without evidence the context says nothing.
   const auto& evidence = heads_[head].evidence;
-  std::size_t best = evidence.size() - 1;
-  for (std::size_t level = evidence.size(); level-- > 0;) {
-    if (evidence[level].log_likelihood > evidence[best].log_likelihood) best = level;
+  const auto support = [&](std::size_t level) {
+    const auto steps =
+        std::abs(static_cast<double>(level) - static_cast<double>(options_.prior.default_level));
+    return evidence[level].log_likelihood - options_.prior.evidence_per_step * steps;
+  };
+  std::size_t best = options_.prior.default_level;
+  for (std::size_t level = 0; level < evidence.size(); ++level) {
+    if (support(level) > support(best)) best = level;
   }
   return best;
 }

@@ -48,7 +48,8 @@ std::string fingerprint(const LinearOptions& options) {
   out << std::hexfloat << kFormat << '\n'
       << options.dimension << ' ' << options.half_life_decisions << ' ' << options.rebuild_rows
       << ' ' << options.prior.shared_intercept << ' ' << options.prior.shared_weight << ' '
-      << options.prior.own_intercept;
+      << options.prior.own_intercept << ' ' << options.prior.default_level << ' '
+      << options.prior.evidence_per_step;
   for (const double level : options.prior.own_weights) out << ' ' << level;
   return out.str();
 }

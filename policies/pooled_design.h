@@ -15,10 +15,14 @@ namespace yardmaster::policies {
 struct LinearPrior {
   double shared_intercept = 0.01;  ///< what all arms have in common: nearly free
   double shared_weight = 1;        ///< difficulty of a query, common to all arms
-  double own_intercept = 1;        ///< how far an arm's mean lies from the others'
+  double own_intercept = 3;        ///< how far an arm's mean lies from the others'
   /// How far an arm's context weights lie from the shared ones: a grid, from which each head
   /// takes the level under which its rewards were most likely.
-  std::vector<double> own_weights = {20, 80, 320, 1280};
+  std::vector<double> own_weights = {10, 40, 160, 640};
+  std::size_t default_level = 2;  ///< of the grid, where evidence says nothing
+  /// Log-likelihood that a level must be ahead for each step from the default: the evidence of
+  /// the first rows is mostly noise.
+  double evidence_per_step = 5;
 };
 
 /// The covariance half of a Bayesian linear model in which each arm's weights are

@@ -1,0 +1,305 @@
+#include "policies/linear_model.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <sstream>
+
+#include "base/random.h"
+#include "observation_builder.h"
+
+namespace yardmaster::policies {
+namespace {
+
+constexpr std::size_t kDimension = 3;
+
+/// One level and no evidence to pick another, so that the posterior has a closed form.
+LinearOptions one_level(std::uint64_t rebuild_rows = 4096) {
+  LinearOptions options;
+  options.dimension = kDimension;
+  options.prior.own_weights = {7};
+  options.prior.default_level = 0;
+  options.rebuild_rows = rebuild_rows;
+  return options;
+}
+
+struct Observed {
+  std::size_t arm;
+  std::vector<float> features;
+  double quality;
+  double weight = 1;
+};
+
+std::vector<Observed> random_rows(std::size_t arms, int count, std::uint64_t seed) {
+  Rng rng(seed);
+  std::vector<Observed> rows;
+  for (int i = 0; i < count; ++i) {
+    std::vector<float> features(kDimension);
+    for (float& value : features) value = static_cast<float>(rng.normal());
+    const auto arm = static_cast<std::size_t>(rng.below(arms));
+    const double mean = 0.2 * static_cast<double>(arm) + 0.3 * features[0] -
+                        0.1 * features[1] * static_cast<double>(arm);
+    rows.push_back({arm, features, mean + 0.1 * rng.normal()});
+  }
+  return rows;
+}
+
+std::vector<Score> score(const LinearView& view, const std::vector<float>& features,
+                         const std::vector<std::string>& names, ObjectiveWeights weights = {0, 0},
+                         double price_reference = 0) {
+  ObservationBuilder builder(features, names);
+  for (auto& candidate : builder.candidates()) candidate.price_reference = price_reference;
+  std::vector<Score> scores(names.size());
+  const auto status = view.score(builder.at(0, weights), true, scores);
+  EXPECT_TRUE(status);
+  return scores;
+}
+
+/// The joint posterior by brute force: all arms' weights and the shared ones in one ridge
+/// regression, solved by elimination. Returns what it expects of each arm at `features`.
+std::vector<double> joint_ridge(const LinearPrior& prior, std::size_t arms,
+                                const std::vector<Observed>& rows,
+                                const std::vector<float>& features) {
+  constexpr std::size_t kN = kDimension + 1;
+  const std::size_t size = kN * (arms + 1);
+  std::vector<std::vector<double>> equations(size, std::vector<double>(size + 1));
+  for (std::size_t i = 0; i < size; ++i) {
+    const bool shared = i < kN, intercept = i % kN == 0;
+    equations[i][i] = shared ? (intercept ? prior.shared_intercept : prior.shared_weight)
+                             : (intercept ? prior.own_intercept : prior.own_weights[0]);
+  }
+  equations[0][size] = prior.shared_intercept * 0.5;  // the prior's mean quality
+  const auto design = [&](std::size_t arm, const std::vector<float>& x) {
+    std::vector<double> out(size);
+    for (const std::size_t first : {std::size_t{0}, kN * (arm + 1)}) {
+      out[first] = 1;
+      for (std::size_t i = 0; i < kDimension; ++i) out[first + 1 + i] = x[i];
+    }
+    return out;
+  };
+  for (const Observed& row : rows) {
+    const auto x = design(row.arm, row.features);
+    for (std::size_t i = 0; i < size; ++i) {
+      for (std::size_t j = 0; j < size; ++j) equations[i][j] += row.weight * x[i] * x[j];
+      equations[i][size] += row.weight * x[i] * row.quality;
+    }
+  }
+  for (std::size_t pivot = 0; pivot < size; ++pivot) {
+    for (std::size_t i = 0; i < size; ++i) {
+      if (i == pivot) continue;
+      const double factor = equations[i][pivot] / equations[pivot][pivot];
+      for (std::size_t j = pivot; j <= size; ++j) equations[i][j] -= factor * equations[pivot][j];
+    }
+  }
+  std::vector<double> out;
+  for (std::size_t arm = 0; arm < arms; ++arm) {
+    const auto x = design(arm, features);
+    double mean = 0;
+    for (std::size_t i = 0; i < size; ++i) mean += x[i] * equations[i][size] / equations[i][i];
+    out.push_back(mean);
+  }
+  return out;
+}
+
+void learn_all(LinearModel& model, const std::vector<Observed>& rows) {
+  std::uint64_t sequence = 0;
+  for (const Observed& row : rows) {
+    const auto learned = model.learn(
+        quality_row(++sequence, row.features, "m" + std::to_string(row.arm), row.quality));
+    ASSERT_TRUE(learned);
+  }
+}
+
+TEST(LinearModel, MeansAreThoseOfOneJointRidgeRegression) {
+  const auto rows = random_rows(3, 200, 1);
+  const std::vector<float> features{0.3F, -1.1F, 0.5F};
+  const auto expected = joint_ridge(one_level().prior, 3, rows, features);
+  for (const std::uint64_t rebuild_rows : {4096, 64}) {
+    LinearModel model(one_level(rebuild_rows));
+    learn_all(model, rows);
+    const auto scores = score(model.view(), features, model_names(3));
+    for (std::size_t arm = 0; arm < 3; ++arm) EXPECT_NEAR(scores[arm].quality, expected[arm], 1e-9);
+  }
+}
+
+TEST(LinearModel, AnArmNotSeenGetsWhatTheOthersShare) {
+  const auto rows = random_rows(2, 100, 2);
+  const std::vector<float> features{1, 0, 0};
+  // An arm without rows adds nothing to the equations but its prior.
+  const auto expected = joint_ridge(one_level().prior, 3, rows, features);
+  LinearModel model(one_level());
+  learn_all(model, rows);
+  const auto scores = score(model.view(), features, {"never seen"});
+  EXPECT_NEAR(scores[0].quality, expected[2], 1e-9);
+  EXPECT_GT(scores[0].choice_sd, score(model.view(), features, {"m0"})[0].choice_sd);
+}
+
+TEST(LinearModel, ForgettingIsWeightedRidgeRegression) {
+  LinearOptions options = one_level();
+  options.half_life_decisions = 50;
+  LinearModel model(options);
+  auto rows = random_rows(2, 192, 3);  // the clock is set anew every 64 decisions: exact there
+  learn_all(model, rows);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    rows[i].weight = std::exp2(-(192.0 - static_cast<double>(i + 1)) / 50);
+  }
+  const std::vector<float> features{0.2F, 0.4F, -0.3F};
+  const auto expected = joint_ridge(options.prior, 2, rows, features);
+  const auto scores = score(model.view(), features, model_names(2));
+  for (std::size_t arm = 0; arm < 2; ++arm) EXPECT_NEAR(scores[arm].quality, expected[arm], 1e-9);
+}
+
+TEST(LinearModel, ACorrectionEqualsHavingLearnedTheNewValue) {
+  auto rows = random_rows(2, 80, 4);
+  LinearModel corrected(one_level()), straight(one_level());
+  learn_all(corrected, rows);
+  for (const std::size_t index : {7, 33}) {
+    auto row = quality_row(81 + index, rows[index].features, "m" + std::to_string(rows[index].arm),
+                           rows[index].quality + 2);
+    row.replaces = row.outcomes[0];
+    row.replaces->quality = rows[index].quality;
+    ASSERT_TRUE(corrected.learn(row));
+    rows[index].quality += 2;
+  }
+  learn_all(straight, rows);
+  const std::vector<float> features{0.2F, 0.4F, -0.3F};
+  const auto a = score(corrected.view(), features, model_names(2));
+  const auto b = score(straight.view(), features, model_names(2));
+  for (std::size_t arm = 0; arm < 2; ++arm) {
+    EXPECT_NEAR(a[arm].quality, b[arm].quality, 1e-9);
+    EXPECT_NEAR(a[arm].cost_usd, b[arm].cost_usd, 1e-9);
+  }
+}
+
+TEST(LinearModel, AValueTakenBackEqualsNeverHavingLearnedIt) {
+  const auto rows = random_rows(2, 80, 5);
+  LinearModel taken_back(one_level()), never(one_level());
+  learn_all(taken_back, rows);
+  auto row = quality_row(81, rows[79].features, "m" + std::to_string(rows[79].arm), 0);
+  row.replaces = row.outcomes[0];
+  row.replaces->quality = rows[79].quality;
+  row.outcomes[0].quality.reset();
+  ASSERT_TRUE(taken_back.learn(row));
+  learn_all(never, {rows.begin(), rows.end() - 1});
+  const std::vector<float> features{0.2F, 0.4F, -0.3F};
+  const auto a = score(taken_back.view(), features, model_names(2));
+  const auto b = score(never.view(), features, model_names(2));
+  for (std::size_t arm = 0; arm < 2; ++arm) EXPECT_NEAR(a[arm].quality, b[arm].quality, 1e-9);
+}
+
+TEST(LinearModel, CostIsLearnedWhereQualityIsMissing) {
+  LinearModel model(one_level());
+  Rng rng(6);
+  for (std::uint64_t t = 1; t <= 400; ++t) {
+    auto row = quality_row(t, {0, 0, 0}, t % 2 == 0 ? "cheap" : "dear", 0.5);
+    if (t % 4 < 2) row.outcomes[0].quality.reset();
+    row.outcomes[0].cost_usd = t % 2 == 0 ? 0.0001 : 0.02;
+    ASSERT_TRUE(model.learn(row));
+  }
+  const auto scores = score(model.view(), {0, 0, 0}, {"cheap", "dear"}, {30, 0});
+  EXPECT_NEAR(scores[0].cost_usd, 0.0001, 0.00001);
+  EXPECT_NEAR(scores[1].cost_usd, 0.02, 0.001);
+  EXPECT_NEAR(scores[1].quality, 0.5, 0.01);
+  EXPECT_NEAR(scores[1].reward, scores[1].quality - 30 * scores[1].cost_usd, 1e-12);
+}
+
+TEST(LinearModel, AChangedPriceActsOnTheNextScore) {
+  LinearModel model(one_level());
+  for (std::uint64_t t = 1; t <= 50; ++t) {
+    auto row = quality_row(t, {0, 0, 0}, "m0", 0.5);
+    row.outcomes[0].cost_usd = 0.004;
+    row.outcomes[0].price_reference = 0.002;
+    ASSERT_TRUE(model.learn(row));
+  }
+  EXPECT_NEAR(score(model.view(), {0, 0, 0}, {"m0"}, {1, 0}, 0.002)[0].cost_usd, 0.004, 1e-4);
+  EXPECT_NEAR(score(model.view(), {0, 0, 0}, {"m0"}, {1, 0}, 0.001)[0].cost_usd, 0.002, 1e-4);
+}
+
+TEST(LinearModel, AnUnseenModelIsExpectedToCostWhatItsPriceSays) {
+  LinearModel model(one_level());
+  for (std::uint64_t t = 1; t <= 50; ++t) {
+    auto row = quality_row(t, {0, 0, 0}, "m0", 0.5);
+    row.outcomes[0].cost_usd = 0.004;
+    row.outcomes[0].price_reference = 0.002;
+    ASSERT_TRUE(model.learn(row));
+  }
+  EXPECT_NEAR(score(model.view(), {0, 0, 0}, {"new"}, {1, 0}, 0.02)[0].cost_usd, 0.04, 1e-3);
+}
+
+TEST(LinearModel, ThePriorOfTheContextIsTakenFromTheData) {
+  // m0 and m1 differ by the query much or not at all; the noise is the same.
+  const auto spread = [](double difference) {
+    LinearOptions options;
+    options.dimension = kDimension;
+    LinearModel model(options);
+    Rng rng(7);
+    for (std::uint64_t t = 1; t <= 2000; ++t) {
+      std::vector<float> features(kDimension);
+      for (float& value : features) value = static_cast<float>(0.6 * rng.normal());
+      const double sign = t % 2 == 0 ? 1 : -1;
+      const double quality = 0.5 + sign * difference * features[0] + 0.3 * rng.normal();
+      EXPECT_TRUE(model.learn(quality_row(t, features, t % 2 == 0 ? "m0" : "m1", quality)));
+    }
+    return model.view().heads[kQuality].own_weight;
+  };
+  const LinearPrior prior;
+  EXPECT_EQ(spread(1.0), prior.own_weights.front());
+  EXPECT_GE(spread(0.0), prior.own_weights[prior.default_level]);
+}
+
+TEST(LinearModel, TheNoiseVarianceIsEstimated) {
+  LinearModel model(one_level());
+  Rng rng(8);
+  for (std::uint64_t t = 1; t <= 3000; ++t) {
+    ASSERT_TRUE(model.learn(quality_row(t, {0, 0, 0}, "m0", 0.5 + 0.2 * rng.normal())));
+  }
+  EXPECT_NEAR(model.view().heads[kQuality].noise_variance, 0.04, 0.004);
+}
+
+TEST(LinearModel, TheSnapshotsFlatCopyAgreesWithTheTensors) {
+  LinearModel model(one_level());
+  learn_all(model, random_rows(3, 300, 9));
+  const LinearView copy = model.copy_view();
+  const std::vector<float> features{0.7F, -0.2F, 0.1F};
+  const auto live = score(model.view(), features, model_names(4));
+  const auto flat = score(copy, features, model_names(4));
+  for (std::size_t arm = 0; arm < 4; ++arm) {
+    EXPECT_NEAR(flat[arm].quality, live[arm].quality, 1e-5);
+    EXPECT_NEAR(flat[arm].reward_sd, live[arm].reward_sd, 1e-5);
+    EXPECT_NEAR(flat[arm].choice_sd, live[arm].choice_sd, 1e-5);
+  }
+}
+
+TEST(LinearModel, StaysSoundOverManyRowsWithForgetting) {
+  LinearOptions options;
+  options.dimension = kDimension;
+  options.half_life_decisions = 500;
+  LinearModel model(options);
+  Rng rng(10);
+  for (std::uint64_t t = 1; t <= 50'000; ++t) {
+    std::vector<float> features(kDimension);
+    for (float& value : features) value = static_cast<float>(rng.normal());
+    const bool changed = t > 40'000;  // the better model changes
+    const bool first = rng.below(2) == 0;
+    const double quality = (first != changed ? 0.9 : 0.2) + 0.05 * rng.normal();
+    ASSERT_TRUE(model.learn(quality_row(t, features, first ? "m0" : "m1", quality)));
+  }
+  const auto scores = score(model.view(), {0, 0, 0}, model_names(2));
+  EXPECT_NEAR(scores[0].quality, 0.2, 0.02);
+  EXPECT_NEAR(scores[1].quality, 0.9, 0.02);
+  EXPECT_GT(scores[0].choice_sd, 0);
+}
+
+TEST(LinearModel, AStateOfOtherOptionsIsUnsupported) {
+  LinearModel model(one_level());
+  std::stringstream state;
+  ASSERT_TRUE(model.save(state));
+  LinearOptions other = one_level();
+  other.half_life_decisions = 9;
+  const auto loaded = LinearModel(other).load(state);
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().code, ErrorCode::unsupported);
+}
+
+}  // namespace
+}  // namespace yardmaster::policies
