@@ -1,0 +1,45 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <memory>
+#include <string>
+
+#include "env/connection_pool.h"
+#include "env/upstream.h"
+#include "env/upstream_connection.h"
+
+namespace yardmaster::env {
+
+/// Sends chat completions to a server that speaks OpenAI's API, by HTTP/1.1 over TCP or TLS, on
+/// keep-alive connections of its own. A call is sent again, once, only when a connection kept from
+/// an earlier call turns out to have been closed before the first byte of an answer.
+class OpenAiUpstream final : public Upstream {
+ public:
+  static Result<std::unique_ptr<Upstream>> make(const UpstreamSpec& spec,
+                                                boost::asio::any_io_executor executor);
+
+  OpenAiUpstream(const UpstreamSpec& spec, Origin origin, std::string request_head,
+                 std::shared_ptr<TlsClient> tls, boost::asio::any_io_executor executor);
+
+  boost::asio::awaitable<Result<ChatAnswer>> chat(ChatCall call) override;
+
+  const ConnectionPool& connections() const { return *pool_; }
+
+ private:
+  struct Exchange;
+
+  boost::asio::awaitable<Status> connect(ConnectionPool::Lease& lease, SteadyTime deadline);
+  boost::asio::awaitable<Exchange> exchange(UpstreamConnection& connection,
+                                            const std::string& request, SteadyTime deadline);
+  Error describe(const Exchange& failed) const;
+  Error error(ErrorCode code, const std::string& what) const;
+
+  UpstreamSpec spec_;
+  Origin origin_;
+  std::string request_head_;        ///< request line and headers that each call has; holds the key
+  std::shared_ptr<TlsClient> tls_;  ///< nullptr: plain
+  std::shared_ptr<ConnectionPool> pool_;
+  boost::asio::any_io_executor executor_;
+};
+
+}  // namespace yardmaster::env

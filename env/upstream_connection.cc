@@ -1,0 +1,172 @@
+#include "env/upstream_connection.h"
+
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+namespace yardmaster::env {
+
+namespace asio = boost::asio;
+namespace ssl = boost::asio::ssl;
+using asio::ip::tcp;
+
+namespace {
+
+constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kReadBytes = 16u << 10;
+
+tl::unexpected<Error> no_connection(const Origin& origin, const std::string& why) {
+  return fail(ErrorCode::unavailable, "upstream '" + origin.upstream + "': no connection to " +
+                                          origin.host + ":" + origin.port + ": " + why);
+}
+
+constexpr char kTooSlow[] =
+    "the connect deadline passed; check the network, or raise the upstream's connect_timeout";
+
+/// A name being looked up. The system's resolver cannot be stopped, so at the deadline it is left
+/// behind with this state to end in.
+struct Lookup {
+  explicit Lookup(const asio::any_io_executor& executor) : resolver(executor), timer(executor) {}
+
+  tcp::resolver resolver;
+  asio::steady_timer timer;
+  std::optional<boost::system::error_code> result;
+  tcp::resolver::results_type endpoints;
+};
+
+}  // namespace
+
+struct SocketDeadline::Watch {
+  explicit Watch(asio::any_io_executor executor) : timer(std::move(executor)) {}
+
+  asio::steady_timer timer;
+  tcp::socket* socket = nullptr;
+  bool expired = false;
+};
+
+SocketDeadline::SocketDeadline(asio::any_io_executor executor)
+    : watch_(std::make_shared<Watch>(std::move(executor))) {}
+
+SocketDeadline::~SocketDeadline() {
+  watch_->socket = nullptr;
+  watch_->timer.cancel();
+}
+
+bool SocketDeadline::expired() const { return watch_->expired; }
+
+void SocketDeadline::guard(tcp::socket& socket, SteadyTime deadline) {
+  watch_->socket = &socket;
+  watch_->expired = false;
+  watch_->timer.expires_at(deadline);
+  watch_->timer.async_wait([watch = watch_](const boost::system::error_code& error) {
+    // The timer may have been set anew after this handler was already on its way.
+    if (error || watch->socket == nullptr) return;
+    if (std::chrono::steady_clock::now() < watch->timer.expiry()) return;
+    watch->expired = true;
+    boost::system::error_code ignored;
+    watch->socket->close(ignored);
+  });
+}
+
+UpstreamConnection::UpstreamConnection(asio::any_io_executor executor,
+                                       std::shared_ptr<TlsClient> tls)
+    : socket_(std::move(executor)), tls_client_(std::move(tls)) {}
+
+asio::awaitable<Status> UpstreamConnection::open(const Origin& origin, SteadyTime deadline) {
+  const auto endpoints = co_await resolve(origin, deadline);
+  if (!endpoints) co_return fail(endpoints.error());
+
+  SocketDeadline limit(socket_.get_executor());
+  limit.guard(socket_, deadline);
+  const auto [refused, endpoint] = co_await asio::async_connect(socket_, *endpoints, kNoThrow);
+  if (limit.expired()) co_return no_connection(origin, kTooSlow);
+  if (refused) {
+    co_return no_connection(origin,
+                            refused.message() + "; check that it runs and that base_url is right");
+  }
+  boost::system::error_code ignored;
+  socket_.set_option(tcp::no_delay(true), ignored);
+  if (tls_client_) co_return co_await shake_hands(origin, limit);
+  co_return Status{};
+}
+
+asio::awaitable<Result<UpstreamConnection::TcpEndpoints>> UpstreamConnection::resolve(
+    const Origin& origin, SteadyTime deadline) {
+  auto lookup = std::make_shared<Lookup>(socket_.get_executor());
+  lookup->timer.expires_at(deadline);
+  auto finish = [lookup](const boost::system::error_code& error, TcpEndpoints endpoints) {
+    lookup->result = error;
+    lookup->endpoints = std::move(endpoints);
+    lookup->timer.cancel();
+  };
+  lookup->resolver.async_resolve(origin.host, origin.port, std::move(finish));
+  co_await lookup->timer.async_wait(kNoThrow);
+  if (!lookup->result) {
+    lookup->resolver.cancel();
+    co_return no_connection(origin, kTooSlow);
+  }
+  if (*lookup->result) {
+    co_return no_connection(origin, "the host cannot be found: " + lookup->result->message() +
+                                        "; check base_url and the name servers");
+  }
+  co_return lookup->endpoints;
+}
+
+asio::awaitable<Status> UpstreamConnection::shake_hands(const Origin& origin,
+                                                        const SocketDeadline& limit) {
+  tls_.emplace(socket_, tls_client_->context());
+  SSL* handle = tls_->native_handle();
+  if (!tls_client_->prepare(handle, origin.host)) {
+    co_return no_connection(origin, "TLS cannot ask for this host name; check base_url");
+  }
+  const auto [failed] = co_await tls_->async_handshake(ssl::stream_base::client, kNoThrow);
+  if (limit.expired()) co_return no_connection(origin, kTooSlow);
+  if (const long verified = SSL_get_verify_result(handle); failed && verified != X509_V_OK) {
+    co_return no_connection(origin, std::string("its certificate is not trusted: ") +
+                                        X509_verify_cert_error_string(verified) +
+                                        "; check base_url, or name its CA in ca_file");
+  }
+  if (failed) {
+    co_return no_connection(origin, "TLS failed: " + failed.message() +
+                                        "; check that base_url should begin with https");
+  }
+  co_return Status{};
+}
+
+asio::awaitable<boost::system::error_code> UpstreamConnection::write(std::string_view bytes) {
+  const auto data = asio::buffer(bytes);
+  if (tls_) {
+    const auto [error, size] = co_await asio::async_write(*tls_, data, kNoThrow);
+    co_return error;
+  }
+  const auto [error, size] = co_await asio::async_write(socket_, data, kNoThrow);
+  co_return error;
+}
+
+asio::awaitable<boost::system::error_code> UpstreamConnection::read() {
+  const auto space = buffer_.prepare(kReadBytes);
+  if (tls_) {
+    const auto [error, size] = co_await tls_->async_read_some(space, kNoThrow);
+    buffer_.commit(size);
+    co_return error;
+  }
+  const auto [error, size] = co_await socket_.async_read_some(space, kNoThrow);
+  buffer_.commit(size);
+  co_return error;
+}
+
+bool UpstreamConnection::is_quiet() {
+  if (!socket_.is_open() || buffer_.size() > 0) return false;
+  boost::system::error_code error;
+  socket_.non_blocking(true, error);
+  char byte = 0;
+  socket_.receive(asio::buffer(&byte, 1), tcp::socket::message_peek, error);
+  return error == asio::error::would_block;
+}
+
+}  // namespace yardmaster::env
