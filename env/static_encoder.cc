@@ -16,12 +16,12 @@ std::uint32_t StaticEncoder::version() const {
   return static_cast<std::uint32_t>(mix64((code << 32) | table_.checksum()));
 }
 
-std::size_t StaticEncoder::dimension() const { return table_.dimension() + kSurfaceDimension; }
+std::size_t StaticEncoder::dimension() const { return StaticTable::kDimension + kSurfaceDimension; }
 
 void StaticEncoder::encode(const Query& query, std::span<float> out) const {
   std::vector<WordPiece::TokenId> ids;
   table_.tokenizer().tokenize(query.text, ids);
-  table_.mean(ids, out.first(table_.dimension()));
+  table_.mean(ids, out.first<StaticTable::kDimension>());
   surface_features(query, out.last<kSurfaceDimension>());
 }
 

@@ -1,5 +1,6 @@
 #include "env/static_table.h"
 
+#include <algorithm>
 #include <bit>
 #include <boost/crc.hpp>
 #include <cstring>
@@ -21,7 +22,6 @@ static_assert(std::endian::native == std::endian::little, "the table is read as 
 
 constexpr std::string_view kMagic = "YMSTATIC";
 constexpr std::uint32_t kFormatVersion = 1;
-constexpr std::uint32_t kMaxDimension = 1024;
 
 struct Header {
   std::uint32_t format_version;
@@ -45,16 +45,6 @@ std::vector<T> take(std::string_view& bytes, std::size_t count) {
   std::memcpy(values.data(), bytes.data(), count * sizeof(T));
   bytes.remove_prefix(count * sizeof(T));
   return values;
-}
-
-YARDMASTER_MULTIVERSION
-void add_rows(const std::int8_t* rows, const float* scales, const WordPiece::TokenId* ids,
-              std::size_t count, std::size_t dimension, float* __restrict sum) {
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::int8_t* row = rows + ids[i] * dimension;
-    const float scale = scales[ids[i]];
-    for (std::size_t j = 0; j < dimension; ++j) sum[j] += scale * static_cast<float>(row[j]);
-  }
 }
 
 }  // namespace
@@ -86,12 +76,12 @@ Result<StaticTable> StaticTable::parse(std::string_view bytes, const std::string
                     ", this version reads format " + std::to_string(kFormatVersion));
   }
   const std::size_t tokens = header.tokens;
-  const std::size_t cells = tokens * header.dimension;
-  const std::size_t expected = kHeaderBytes + tokens * (sizeof(float) + 1) + cells +
+  const std::size_t expected = kHeaderBytes + tokens * (sizeof(float) + 1 + sizeof(Row)) +
                                header.vocabulary_bytes + sizeof(std::uint32_t);
-  if (header.dimension == 0 || header.dimension > kMaxDimension || bytes.size() != expected) {
-    return damaged("has " + std::to_string(bytes.size()) + " bytes, its header says " +
-                   std::to_string(expected));
+  if (header.dimension != kDimension || bytes.size() != expected) {
+    return damaged("has " + std::to_string(bytes.size()) + " bytes and " +
+                   std::to_string(header.dimension) + " dimensions, expected " +
+                   std::to_string(expected) + " and " + std::to_string(kDimension));
   }
   std::uint32_t checksum = 0;
   std::memcpy(&checksum, bytes.data() + bytes.size() - sizeof checksum, sizeof checksum);
@@ -101,13 +91,12 @@ Result<StaticTable> StaticTable::parse(std::string_view bytes, const std::string
   bytes.remove_prefix(kHeaderBytes);
   auto scales = take<float>(bytes, tokens);
   auto weights = take<std::uint8_t>(bytes, tokens);
-  auto rows = take<std::int8_t>(bytes, cells);
+  auto rows = take<Row>(bytes, tokens);
   auto tokenizer = WordPiece::make(std::string(bytes.substr(0, header.vocabulary_bytes)));
   if (!tokenizer) return damaged("has a broken vocabulary: " + tokenizer.error().message);
   if (tokenizer->vocabulary_size() != tokens) return damaged("lacks part of its vocabulary");
 
   StaticTable table(std::move(*tokenizer));
-  table.dimension_ = header.dimension;
   table.checksum_ = checksum;
   table.prior_weight_ = header.prior_weight;
   table.scales_ = std::move(scales);
@@ -116,9 +105,25 @@ Result<StaticTable> StaticTable::parse(std::string_view bytes, const std::string
   return table;
 }
 
-void StaticTable::mean(std::span<const WordPiece::TokenId> ids, std::span<float> out) const {
-  std::fill(out.begin(), out.end(), 0.0f);
-  add_rows(rows_.data(), scales_.data(), ids.data(), ids.size(), dimension_, out.data());
+YARDMASTER_MULTIVERSION
+void StaticTable::add_rows(std::span<const Row> rows, std::span<const float> scales,
+                           std::span<const WordPiece::TokenId> ids,
+                           std::span<float, kDimension> sum) {
+  // Rows lie anywhere in two megabytes: ask for them some steps ahead.
+  constexpr std::size_t kAhead = 8;
+  std::array<float, kDimension> local{};
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (i + kAhead < ids.size()) __builtin_prefetch(&rows[ids[i + kAhead]]);
+    const std::int8_t* values = rows[ids[i]].values.data();
+    const float scale = scales[ids[i]];
+    for (std::size_t j = 0; j < kDimension; ++j) local[j] += scale * static_cast<float>(values[j]);
+  }
+  std::copy(local.begin(), local.end(), sum.begin());
+}
+
+void StaticTable::mean(std::span<const WordPiece::TokenId> ids,
+                       std::span<float, kDimension> out) const {
+  add_rows(rows_, scales_, ids, out);
   std::uint64_t weight = 0;
   for (const WordPiece::TokenId id : ids) weight += weights_[id];
   const float divisor = static_cast<float>(weight) / 255 + prior_weight_;

@@ -5,9 +5,9 @@
 #include <unicode/unorm2.h>
 #include <unicode/utf8.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
 
 namespace yardmaster::env {
 namespace {
@@ -82,7 +82,9 @@ bool is_punctuation(UChar32 c) {
 class WordPiece::Word {
  public:
   void append_ascii(char byte) {
-    if (++characters_ <= kMaxWordCharacters) bytes_[size_++] = byte;
+    if (++characters_ > kMaxWordCharacters) return;
+    bytes_[size_++] = byte;
+    hash_ = extend(hash_, byte);
   }
 
   void append(UChar32 c) {
@@ -90,19 +92,25 @@ class WordPiece::Word {
     std::int32_t at = 0;
     std::uint8_t encoded[4];
     U8_APPEND_UNSAFE(encoded, at, c);
-    std::memcpy(bytes_.data() + size_, encoded, static_cast<std::size_t>(at));
-    size_ += static_cast<std::size_t>(at);
+    for (std::int32_t i = 0; i < at; ++i) {
+      bytes_[size_++] = static_cast<char>(encoded[i]);
+      hash_ = extend(hash_, static_cast<char>(encoded[i]));
+    }
   }
 
   bool empty() const { return characters_ == 0; }
   bool too_long() const { return characters_ > kMaxWordCharacters; }
-  const char* data() const { return bytes_.data(); }
-  std::size_t size() const { return size_; }
-  void clear() { size_ = characters_ = 0; }
+  std::string_view text() const { return {bytes_.data(), size_}; }
+  std::uint64_t hash() const { return hash_; }
+  void clear() {
+    size_ = characters_ = 0;
+    hash_ = kWordSeed;
+  }
 
  private:
   std::size_t size_ = 0;
   std::size_t characters_ = 0;
+  std::uint64_t hash_ = kWordSeed;
   std::array<char, 4 * kMaxWordCharacters> bytes_;
 };
 
@@ -185,9 +193,9 @@ Status WordPiece::index_tokens() {
   for (std::size_t i = 0; i < vocabulary_.size(); ++i) {
     if (vocabulary_[i] == '\n') offsets_.push_back(static_cast<std::uint32_t>(i + 1));
   }
-  if (vocabulary_size() == 0 || vocabulary_size() > 0xffff) {
+  if (vocabulary_size() == 0 || vocabulary_size() >= kEmpty) {
     return fail(ErrorCode::corrupt, "vocabulary has " + std::to_string(vocabulary_size()) +
-                                        " tokens, expected 1 to 65535");
+                                        " tokens, expected 1 to 65534");
   }
   slots_.resize(std::bit_ceil(2 * vocabulary_size()));
   bool has_unknown = false;
@@ -221,47 +229,62 @@ void WordPiece::insert(std::string_view piece, bool continues, TokenId id) {
   for (const char byte : piece) hash = extend(hash, byte);
   hash = finish(hash);
   std::size_t at = hash & (slots_.size() - 1);
-  while (slots_[at].used) at = (at + 1) & (slots_.size() - 1);
-  slots_[at] = {static_cast<std::uint32_t>(hash >> 32), id, true, continues};
+  while (slots_[at].id != kEmpty) at = (at + 1) & (slots_.size() - 1);
+  slots_[at] = {static_cast<std::uint16_t>(hash >> 48), id};
   longest_ = std::max(longest_, piece.size());
 }
 
-int WordPiece::find(const char* piece, std::size_t length, bool continues,
-                    std::uint64_t hash) const {
+bool WordPiece::is_piece(TokenId id, std::string_view piece, bool continues) const {
+  const std::string_view known = token(id);
+  if (!continues) return known == piece;
+  return known.size() == piece.size() + 2 && known.starts_with("##") && known.ends_with(piece);
+}
+
+WordPiece::TokenId WordPiece::find(std::string_view piece, bool continues,
+                                   std::uint64_t hash) const {
   hash = finish(hash);
-  for (std::size_t at = hash & (slots_.size() - 1); slots_[at].used;
+  const auto tag = static_cast<std::uint16_t>(hash >> 48);
+  for (std::size_t at = hash & (slots_.size() - 1); slots_[at].id != kEmpty;
        at = (at + 1) & (slots_.size() - 1)) {
-    const Slot& slot = slots_[at];
-    if (slot.tag != static_cast<std::uint32_t>(hash >> 32) || slot.continues != continues) continue;
-    const std::string_view known = token(slot.id).substr(continues ? 2 : 0);
-    if (known == std::string_view(piece, length)) return slot.id;
+    if (slots_[at].tag == tag && is_piece(slots_[at].id, piece, continues)) return slots_[at].id;
   }
-  return -1;
+  return kEmpty;
+}
+
+WordPiece::TokenId WordPiece::find_longest(std::string_view rest, bool continues,
+                                           std::size_t& length) const {
+  std::array<std::uint64_t, kMaxPieceBytes + 1> hashes;
+  hashes[0] = seed_of(continues);
+  length = std::min(rest.size(), longest_);
+  for (std::size_t i = 0; i < length; ++i) hashes[i + 1] = extend(hashes[i], rest[i]);
+  for (; length > 0; --length) {
+    const TokenId id = find(rest.substr(0, length), continues, hashes[length]);
+    if (id != kEmpty) return id;
+  }
+  return kEmpty;
 }
 
 void WordPiece::split_word(Word& word, std::vector<TokenId>& ids) const {
   if (word.empty()) return;
+  const TokenId whole = word.too_long() ? unknown_ : find(word.text(), false, word.hash());
+  if (whole != kEmpty) {
+    ids.push_back(whole);
+    word.clear();
+    return;
+  }
   const std::size_t first = ids.size();
-  const char* rest = word.data();
-  std::size_t left = word.too_long() ? 0 : word.size();
-  if (left == 0) ids.push_back(unknown_);
-  while (left > 0) {
-    const bool continues = rest != word.data();
-    std::array<std::uint64_t, kMaxPieceBytes + 1> hashes;
-    std::size_t length = std::min(left, longest_);
-    hashes[0] = seed_of(continues);
-    for (std::size_t i = 0; i < length; ++i) hashes[i + 1] = extend(hashes[i], rest[i]);
-    int id = -1;
-    while (length > 0 && (id = find(rest, length, continues, hashes[length])) < 0) --length;
-    if (id < 0) {
+  std::string_view rest = word.text();
+  while (!rest.empty()) {
+    std::size_t length = 0;
+    const TokenId id = find_longest(rest, rest.size() < word.text().size(), length);
+    if (id == kEmpty) {
       // A word with one unknown part is unknown as a whole.
       ids.resize(first);
       ids.push_back(unknown_);
       break;
     }
-    ids.push_back(static_cast<TokenId>(id));
-    rest += length;
-    left -= length;
+    ids.push_back(id);
+    rest.remove_prefix(length);
   }
   word.clear();
 }

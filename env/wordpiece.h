@@ -20,7 +20,7 @@ class WordPiece {
   using TokenId = std::uint16_t;
 
   /// `vocabulary` has one token a line; a token's id is its line, from 0. Fails with corrupt where
-  /// it is empty, exceeds 65,535 tokens, lacks [UNK], or holds a token of more than 64 bytes.
+  /// it is empty, exceeds 65,534 tokens, lacks [UNK], or holds a token of more than 64 bytes.
   static Result<WordPiece> make(std::string vocabulary);
 
   /// Appends the ids of `text`. Bytes that are not UTF-8 are left out, as U+FFFD is.
@@ -31,11 +31,11 @@ class WordPiece {
  private:
   class Word;
   class Normalizer;
+  static constexpr TokenId kEmpty = 0xffff;
+  /// Four bytes: the whole table stays in a core's own cache.
   struct Slot {
-    std::uint32_t tag = 0;
-    TokenId id = 0;
-    bool used = false;
-    bool continues = false;  ///< the token is written with ## before it
+    std::uint16_t tag = 0;
+    TokenId id = kEmpty;
   };
   struct SpecialToken {
     std::string text;
@@ -45,10 +45,12 @@ class WordPiece {
   explicit WordPiece(std::string vocabulary) : vocabulary_(std::move(vocabulary)) {}
 
   std::string_view token(TokenId id) const;
+  bool is_piece(TokenId id, std::string_view piece, bool continues) const;
   Status index_tokens();
   void insert(std::string_view piece, bool continues, TokenId id);
-  /// The token that is the first `length` bytes of `piece`, whose hash is `hash`; -1 for none.
-  int find(const char* piece, std::size_t length, bool continues, std::uint64_t hash) const;
+  /// The token of a piece with that hash; kEmpty for none.
+  TokenId find(std::string_view piece, bool continues, std::uint64_t hash) const;
+  TokenId find_longest(std::string_view rest, bool continues, std::size_t& length) const;
   void tokenize_plain(std::string_view text, std::vector<TokenId>& ids) const;
   void split_word(Word& word, std::vector<TokenId>& ids) const;
 
