@@ -55,6 +55,7 @@ class Api {
   boost::asio::awaitable<Result<env::ChatAnswer>> call_upstream(const env::ModelSpec& model,
                                                                 std::string body,
                                                                 std::string traceparent);
+  void price_outcome(const DecisionId& id, Outcome& outcome) const;
   void count_feedback(const std::vector<replay::FeedbackResult>& results);
   void count_upstream(const env::ModelSpec& model, bool success, double latency_us);
 

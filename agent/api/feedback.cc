@@ -183,6 +183,17 @@ asio::awaitable<Status> Api::log_outcome(DecisionId id, Outcome outcome, std::st
   co_return co_await await_callback<Status>(append);
 }
 
+/// Tokens times prices, where the outcome tells tokens and no cost and the model has prices.
+void Api::price_outcome(const DecisionId& id, Outcome& outcome) const {
+  if (outcome.cost_usd || !outcome.input_tokens) return;
+  const auto record = services_.store.find(id);
+  if (!record) return;  // the store says so itself when the outcome is appended
+  const env::ModelSpec* model = services_.pool.find(record->decision.model());
+  if (model == nullptr) return;
+  outcome.cost_usd = model->cost_usd(static_cast<double>(*outcome.input_tokens),
+                                     static_cast<double>(outcome.output_tokens.value_or(0)));
+}
+
 asio::awaitable<HttpResponse> Api::outcomes(HttpRequest request, Caller) {
   auto body = parse_object(request.body());
   if (!body) co_return to_response(body.error());
@@ -190,6 +201,7 @@ asio::awaitable<HttpResponse> Api::outcomes(HttpRequest request, Caller) {
   auto read = read_outcome(*body, services_.clock(), unknown);
   if (!read) co_return to_response(read.error());
   context_.metrics->unknown_fields.add(unknown);
+  price_outcome(read->id, read->outcome);
   const Status stored = co_await log_outcome(read->id, std::move(read->outcome), {});
   if (!stored) co_return to_response(stored.error());
   HttpResponse response;
