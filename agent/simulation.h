@@ -49,9 +49,8 @@ struct SimulationData {
 /// Called now and then with the part that is done, in [0, 1].
 using Progress = std::function<void(double)>;
 
-/// Reads and encodes a data set. Prices come from a models.json beside it, if there is one. Lines
-/// without any quality are of no use here and refused too. Fails with io if the file cannot be
-/// read, with invalid_argument if it holds no good line.
+/// Reads and encodes a data set. Prices come from a models.json beside it, if there is one. Fails
+/// with io if the file cannot be read, with invalid_argument if it holds no good line.
 Result<SimulationData> load_simulation_data(const std::string& path, const env::Encoder& encoder,
                                             const Progress& progress);
 

@@ -11,6 +11,8 @@ namespace {
 
 // Means below this are taken for 0: nothing can be learned from ratios to them.
 constexpr double kTinyScale = 1e-15;
+// Rows that weigh less are taken for forgotten: they would change nothing but divide by 0.
+constexpr double kForgottenWeight = 1e-9;
 // Weight, in rows, of the other arms' mean in an arm's scale.
 constexpr double kScalePriorRows = 0.25;
 // Before any row: noise of quality .4 with the weight of four rows; for ratios likewise.
@@ -70,6 +72,7 @@ Status LinearModel::learn(const TrainingRow& row) {
   if (auto augmented = augment(row.features.values, x_); !augmented) return augmented;
   advance_clock(row.decision_sequence);
   const double weight = clock_weight(row.decision_sequence);
+  if (weight < kForgottenWeight) return {};
   for (const ArmOutcome& outcome : row.outcomes) {
     const bool known = view_.index.contains(outcome.model);
     if (!known) add_arm(outcome.model);
@@ -178,11 +181,14 @@ void LinearModel::add_row(std::size_t index, std::size_t design_index, const Hea
     sums.scale_weight += weight;
     if (weight > 0) ++heads_[head].rows;
   }
+  std::array<double, kHeads> units{};
+  for (std::size_t head = 0; head < kHeads; ++head)
+    units[head] = scale(index, static_cast<Head>(head));
   for (std::size_t level = 0; level < design.levels(); ++level) {
     design.direction(index, level, x_.data(), direction_);
     const double variance = 1 / weight + direction_.own_variance + direction_.shared_variance;
     for (std::size_t head = 0; head < kHeads; ++head) {
-      const double unit = scale(index, static_cast<Head>(head));
+      const double unit = units[head];
       if (!heads[head] || !(unit > kTinyScale)) continue;
       HeadState& state = heads_[head];
       double* shared = state.shared_mean[level].data();
@@ -225,8 +231,11 @@ double LinearModel::unseen_scale(Head head, bool priced) const {
 
 double LinearModel::scale(std::size_t index, Head head) const {
   if (head == kQuality) return 1;
-  const ArmHead& sums = arms_[index].heads[head];
-  const double others = unseen_scale(head, head == kCost && arms_[index].price_reference > 0);
+  const bool priced = head == kCost && arms_[index].price_reference > 0;
+  return scale_among(arms_[index].heads[head], unseen_scale(head, priced));
+}
+
+double LinearModel::scale_among(const ArmHead& sums, double others) {
   return (sums.scale_sum + kScalePriorRows * others) / (sums.scale_weight + kScalePriorRows);
 }
 
@@ -290,15 +299,18 @@ void LinearModel::rebuild_shared_means() {
   }
 }
 
-std::size_t LinearModel::chosen_level(Head head) const {
-  const auto& evidence = heads_[head].evidence;
+std::size_t LinearModel::chosen_level(std::size_t design) const {
+  // The design's first head decides for all of its heads. Quality is the first, and the one that
+  // choices hang on; a level for each head would double the price of a score and gained nothing.
+  const auto first = std::find_if(heads_.begin(), heads_.end(),
+                                  [&](const HeadState& head) { return head.design == design; });
   const auto support = [&](std::size_t level) {
     const auto steps =
         std::abs(static_cast<double>(level) - static_cast<double>(options_.prior.default_level));
-    return evidence[level].log_likelihood - options_.prior.evidence_per_step * steps;
+    return first->evidence[level].log_likelihood - options_.prior.evidence_per_step * steps;
   };
   std::size_t best = options_.prior.default_level;
-  for (std::size_t level = 0; level < evidence.size(); ++level) {
+  for (std::size_t level = 0; level < first->evidence.size(); ++level) {
     if (support(level) > support(best)) best = level;
   }
   return best;
@@ -315,7 +327,7 @@ void LinearModel::refresh_view() {
   for (std::size_t head = 0; head < kHeads; ++head) {
     const HeadState& state = heads_[head];
     const PooledDesign& design = designs_[state.design];
-    const std::size_t level = chosen_level(static_cast<Head>(head));
+    const std::size_t level = chosen_level(state.design);
     LinearView::HeadView& out = view_.heads[head];
     out.learned = head == kQuality || state.rows > 0;
     out.shared_mean = state.shared_mean[level].data();
@@ -330,7 +342,10 @@ void LinearModel::refresh_view() {
       LinearView::ArmHeadView& view = view_.arms[arm].heads[head];
       view.moment = sums.moment.empty() ? nullptr : sums.moment.data();
       view.own_covariance = sums.moment.empty() ? nullptr : design.own_covariance(arm, level);
-      view.scale = scale(arm, static_cast<Head>(head));
+      const bool priced = head == kCost && arms_[arm].price_reference > 0;
+      view.scale = head == kQuality
+                       ? 1
+                       : scale_among(sums, priced ? out.unseen_scale_priced : out.unseen_scale_usd);
       view_.arms[arm].price_reference = arms_[arm].price_reference;
     }
   }

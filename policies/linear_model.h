@@ -29,11 +29,11 @@ struct LinearOptions {
 /// part (PooledDesign has the formulas). Heads whose rows agree share one design; a row that has
 /// one head's value and not another's parts them.
 ///
-/// The noise variance of each head is conjugate (inverse gamma); each head takes the prior
+/// The noise variance of each head is conjugate (inverse gamma); each design takes the prior
 /// precision of the arms' own weights from a grid, by the cumulative predictive log-likelihood
-/// (Student t) of each next value. Costs and latencies are learned as ratios to the arm's own
-/// mean, costs in units of the price reference where it is known, so that arms whose prices
-/// differ a hundredfold share what makes a query long.
+/// (Student t) of each next value of its first head. Costs and latencies are learned as ratios to
+/// the arm's own mean, costs in units of the price reference where it is known, so that arms whose
+/// prices differ a hundredfold share what makes a query long.
 ///
 /// An observation weighs 2^(-age / half-life), age in decisions. Between rebuilds the weights of
 /// new rows grow instead of those of old ones shrinking, which is the same but for the prior.
@@ -102,12 +102,13 @@ class LinearModel {
   void part_design(std::size_t design, const HeadMask& heads);
 
   double scale(std::size_t arm, Head head) const;
+  static double scale_among(const ArmHead& sums, double others);
   double unseen_scale(Head head, bool priced) const;
   double clock_weight(std::uint64_t decision_sequence) const;
   void advance_clock(std::uint64_t decision_sequence);
   void rebuild();
   void rebuild_shared_means();
-  std::size_t chosen_level(Head head) const;
+  std::size_t chosen_level(std::size_t design) const;
   void refresh_view();
   void reset();
   Status restore(const TensorArchive& archive);
