@@ -3,7 +3,10 @@
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
 #include <csignal>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -17,26 +20,42 @@ namespace {
 
 constexpr std::chrono::seconds kDrainGrace{20};
 
-sigset_t shutdown_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGHUP);
-  return signals;
-}
+/// Waits for SIGTERM or SIGINT. By a handler rather than a blocked mask: libraries start threads
+/// before main, which would take a signal that is blocked only here.
+class ShutdownSignal {
+ public:
+  ShutdownSignal() : signals_(io_, SIGTERM, SIGINT, SIGHUP) {}
+
+  int wait() {
+    int received = 0;
+    std::function<void(boost::system::error_code, int)> on_signal = [&](boost::system::error_code,
+                                                                        int signal) {
+      if (signal == SIGHUP) {
+        spdlog::warn("SIGHUP: the config is read at the start only; restart to apply changes");
+        signals_.async_wait(on_signal);
+      } else {
+        received = signal;
+      }
+    };
+    signals_.async_wait(on_signal);
+    io_.run();
+    return received;
+  }
+
+ private:
+  boost::asio::io_context io_;
+  boost::asio::signal_set signals_;
+};
 
 int serve(const std::string& config_file) {
-  const auto config = config_file.empty() ? Result<Config>(default_config())
-                                          : load_config(config_file);
+  const auto config =
+      config_file.empty() ? Result<Config>(default_config()) : load_config(config_file);
   if (!config) {
     std::cerr << config.error().message << '\n';
     return 1;
   }
   set_up_logging(config->logging);
-  // Blocked before any thread starts, so that all inherit it and only sigwait below takes them.
-  const sigset_t signals = shutdown_signals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ShutdownSignal shutdown;
   std::signal(SIGPIPE, SIG_IGN);
 
   auto daemon = Daemon::start(*config);
@@ -45,13 +64,7 @@ int serve(const std::string& config_file) {
     return 1;
   }
   spdlog::info("listening on {}:{}", config->listen.address, (*daemon)->port());
-  int signal = 0;
-  do {
-    sigwait(&signals, &signal);
-    if (signal == SIGHUP) {
-      spdlog::warn("SIGHUP: reloading the config is not supported yet; restart to apply changes");
-    }
-  } while (signal == SIGHUP);
+  const int signal = shutdown.wait();
   spdlog::info("signal {}: draining", signal);
   (*daemon)->stop(kDrainGrace);
   spdlog::info("stopped");

@@ -100,7 +100,7 @@ TEST_F(DataCommands, ExportWorksWhileTheDaemonRunsAndImportGivesTheSameBack) {
   const std::string all = read_file(path("all.jsonl"));
   EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), 2);
   const json::value first = json::parse(all.substr(0, all.find('\n')));
-  EXPECT_EQ(first.at("decision_id"), id);
+  EXPECT_EQ(first.at("decision_id").as_string(), id);
   EXPECT_EQ(first.at_pointer("/feedback/0/value"), 0.5);
 
   const std::string other = write_config("other");
