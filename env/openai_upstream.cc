@@ -6,6 +6,7 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
+#include <charconv>
 #include <optional>
 
 #include "env/simulated_upstream.h"
@@ -28,11 +29,18 @@ struct BaseUrl {
   std::string path;       ///< without a trailing slash
 };
 
+bool is_port(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return error == std::errc() && end == text.data() + text.size() && port != 0;
+}
+
 Result<BaseUrl> parse_base_url(const UpstreamSpec& spec) {
   const auto url = boost::urls::parse_uri(spec.base_url);
   const bool tls = url && url->scheme() == "https";
   if (!url || !(tls || url->scheme() == "http") || url->host_address().empty() ||
-      url->has_userinfo() || url->has_query() || url->has_fragment()) {
+      (url->has_port() && !is_port(url->port())) || url->has_userinfo() || url->has_query() ||
+      url->has_fragment()) {
     return fail(ErrorCode::invalid_argument,
                 "upstream '" + spec.name +
                     "': base_url is not an http or https URL of a host and a path; write one like "

@@ -77,6 +77,12 @@ UpstreamConnection::UpstreamConnection(asio::any_io_executor executor,
                                        std::shared_ptr<TlsClient> tls)
     : socket_(std::move(executor)), tls_client_(std::move(tls)) {}
 
+/// Servers close kept connections without a word, and OpenSSL takes that for a reason never to
+/// resume the session, unless told that all is well.
+UpstreamConnection::~UpstreamConnection() {
+  if (tls_) SSL_set_shutdown(tls_->native_handle(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+}
+
 asio::awaitable<Status> UpstreamConnection::open(const Origin& origin, SteadyTime deadline) {
   const auto endpoints = co_await resolve(origin, deadline);
   if (!endpoints) co_return fail(endpoints.error());

@@ -76,7 +76,11 @@ class SocketDeadline {
 /// One connection to an origin, plain or TLS. Not reusable after any failure. One thread.
 class UpstreamConnection {
  public:
+  /// Plain if there is no `tls`.
   UpstreamConnection(boost::asio::any_io_executor executor, std::shared_ptr<TlsClient> tls);
+  ~UpstreamConnection();
+  UpstreamConnection(const UpstreamConnection&) = delete;
+  UpstreamConnection& operator=(const UpstreamConnection&) = delete;
 
   /// Resolves, connects, shakes hands, all before `deadline`. Fails with unavailable.
   boost::asio::awaitable<Status> open(const Origin& origin, SteadyTime deadline);

@@ -1,0 +1,112 @@
+#include "tests/common/scripted_server.h"
+
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/read.hpp>
+#include <limits>
+
+namespace yardmaster::test {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+
+ScriptedServer::Peer::Peer(tcp::socket socket, asio::ssl::context* tls, int number)
+    : socket_(std::move(socket)), number_(number) {
+  if (tls != nullptr) tls_.emplace(socket_, *tls);
+}
+
+std::optional<ScriptedServer::Request> ScriptedServer::Peer::read() {
+  http::request_parser<http::string_body> parser;
+  parser.body_limit(std::numeric_limits<std::uint64_t>::max());
+  boost::system::error_code error;
+  if (tls_) {
+    http::read(*tls_, buffer_, parser, error);
+  } else {
+    http::read(socket_, buffer_, parser, error);
+  }
+  if (error) return std::nullopt;
+  return parser.release();
+}
+
+void ScriptedServer::Peer::send(std::string_view bytes) {
+  boost::system::error_code client_gone;
+  if (tls_) {
+    asio::write(*tls_, asio::buffer(bytes), client_gone);
+  } else {
+    asio::write(socket_, asio::buffer(bytes), client_gone);
+  }
+}
+
+void ScriptedServer::Peer::answer(std::string_view body) {
+  send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " +
+       std::to_string(body.size()) + "\r\n\r\n" + std::string(body));
+}
+
+void ScriptedServer::Peer::wait_for_close() {
+  char thrown_away[4096];
+  boost::system::error_code error;
+  while (!error) socket_.read_some(asio::buffer(thrown_away), error);
+}
+
+bool ScriptedServer::Peer::resumed() { return SSL_session_reused(tls_->native_handle()) == 1; }
+
+std::string ScriptedServer::Peer::asked_host() {
+  const char* name = SSL_get_servername(tls_->native_handle(), TLSEXT_NAMETYPE_host_name);
+  return name == nullptr ? "" : name;
+}
+
+bool ScriptedServer::Peer::shake_hands() {
+  if (!tls_) return true;
+  boost::system::error_code error;
+  tls_->handshake(asio::ssl::stream_base::server, error);
+  return !error;
+}
+
+ScriptedServer::ScriptedServer(Script script, std::optional<CertificateFiles> certificate)
+    : script_(std::move(script)),
+      acceptor_(io_, {asio::ip::address_v4::loopback(), 0}),
+      port_(acceptor_.local_endpoint().port()) {
+  if (certificate) {
+    tls_ = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_server);
+    tls_->use_certificate_chain_file(certificate->certificate.string());
+    tls_->use_private_key_file(certificate->key.string(), asio::ssl::context::pem);
+  }
+  accepting_ = std::thread([this] { accept_all(); });
+}
+
+/// Blocking calls of other threads end when their socket is shut down, not when it is closed.
+ScriptedServer::~ScriptedServer() {
+  stopping_.store(true);
+  ::shutdown(acceptor_.native_handle(), SHUT_RDWR);
+  accepting_.join();
+  for (const auto& peer : peers_) {
+    const std::lock_guard lock(peer->closing_);
+    if (peer->socket_.is_open()) ::shutdown(peer->socket_.native_handle(), SHUT_RDWR);
+  }
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void ScriptedServer::accept_all() {
+  while (true) {
+    boost::system::error_code error;
+    tcp::socket socket = acceptor_.accept(error);
+    if (stopping_.load() || error) return;
+    const int number = accepted_.fetch_add(1);
+    peers_.push_back(std::make_unique<Peer>(std::move(socket), tls_.get(), number));
+    threads_.emplace_back([this, peer = peers_.back().get()] { serve(*peer); });
+  }
+}
+
+void ScriptedServer::serve(Peer& peer) {
+  if (peer.shake_hands()) script_(peer);
+  const std::lock_guard lock(peer.closing_);
+  boost::system::error_code ignored;
+  peer.socket_.shutdown(tcp::socket::shutdown_both, ignored);
+  peer.socket_.close(ignored);
+}
+
+}  // namespace yardmaster::test
