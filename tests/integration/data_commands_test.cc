@@ -56,10 +56,10 @@ class DataCommands : public test::DaemonFixture {
     return write(name + ".yaml", text);
   }
 
-  /// How often "large" is chosen with a probability over one half, over some queries.
+  /// Whether "large" is chosen more often than all others together.
   bool prefers_large() {
-    const Reply reply = post("/v1/route", R"({"query":"Prove it.","explain":true})");
-    for (const json::value& candidate : reply.json().at("candidates").as_array()) {
+    const json::object body = post("/v1/route", R"({"query":"Prove it.","explain":true})").json();
+    for (const json::value& candidate : body.at("candidates").as_array()) {
       if (candidate.at("model") == "large") return candidate.at("probability").as_double() > 0.5;
     }
     return false;
