@@ -39,6 +39,8 @@ class ChildProcess {
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
 
+  pid_t pid() const { return pid_; }
+
   void kill(int signal) {
     if (pid_ > 0) ::kill(pid_, signal);
   }
