@@ -3,6 +3,7 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
 #include <unistd.h>
@@ -17,13 +18,25 @@ namespace {
 
 constexpr std::size_t kBlockCacheBytes = 32u << 20;
 
-rocksdb::DBOptions database_options(const Database::Options& options) {
+/// Keeps RocksDB from resuming by itself, since that would sync a log in which a write failed;
+/// revive() opens anew instead.
+class NoResume final : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+};
+
+rocksdb::DBOptions database_options(const Database::Options& options, rocksdb::Env* env) {
   rocksdb::DBOptions out;
-  if (options.env != nullptr) out.env = options.env;
+  out.env = env;
   out.create_if_missing = true;
   out.create_missing_column_families = true;
   out.db_write_buffer_size = 2 * options.write_buffer_bytes;
   out.max_total_wal_size = 4 * options.write_buffer_bytes;
+  out.max_bgerror_resume_count = 0;
+  out.listeners.push_back(std::make_shared<NoResume>());
   out.allow_concurrent_memtable_write = false;  // one writer thread
   out.info_log_level = rocksdb::WARN_LEVEL;
   out.keep_log_file_num = 4;
@@ -66,12 +79,17 @@ std::vector<rocksdb::ColumnFamilyDescriptor> families(const Database::Options& o
   return out;
 }
 
+rocksdb::Env* base_env(const Database::Options& options) {
+  return options.env != nullptr ? options.env : rocksdb::Env::Default();
+}
+
 /// Reads only the manifest: a store of a newer version is left as it is. Fewer families than
 /// ours are what a crash in the middle of creating the store leaves behind.
 Status check_format(const Database::Options& options, bool must_exist) {
   std::vector<std::string> names;
   const std::string directory = options.directory.string();
-  const auto listed = rocksdb::DB::ListColumnFamilies(database_options(options), directory, &names);
+  const auto listed = rocksdb::DB::ListColumnFamilies(database_options(options, base_env(options)),
+                                                      directory, &names);
   if (!listed.ok()) {
     const bool absent =
         listed.IsPathNotFound() || !std::filesystem::exists(options.directory / "CURRENT");
@@ -127,6 +145,12 @@ Error to_error(const rocksdb::Status& status, std::string_view doing) {
   return {ErrorCode::unavailable, message + "; try again"};
 }
 
+Database::Database(Options options, bool read_only)
+    : options_(std::move(options)),
+      read_only_(read_only),
+      wal_files_(std::make_shared<WalFiles>(base_env(options_)->GetFileSystem())),
+      env_(rocksdb::NewCompositeEnv(wal_files_)) {}
+
 // Opening and closing ----------------------------------------------------------------------
 
 Result<std::unique_ptr<Database>> Database::open(Options options) {
@@ -153,8 +177,9 @@ Result<std::unique_ptr<Database>> Database::open_read_only(std::filesystem::path
 
 Status Database::open_now() {
   rocksdb::DB* db = nullptr;
-  const auto status = rocksdb::DB::Open(database_options(options_), options_.directory.string(),
-                                        families(options_), &handles_, &db);
+  const auto status =
+      rocksdb::DB::Open(database_options(options_, env_.get()), options_.directory.string(),
+                        families(options_), &handles_, &db);
   if (!status.ok()) {
     handles_.clear();
     return fail(open_error(status, options_.directory));
@@ -172,7 +197,7 @@ Status Database::open_secondary() {
                                    "; point TMPDIR to a directory that can be written");
   }
   scratch_ = scratch;
-  rocksdb::DBOptions options = database_options(options_);
+  rocksdb::DBOptions options = database_options(options_, base_env(options_));
   options.create_if_missing = false;
   options.create_missing_column_families = false;
   options.max_open_files = -1;  // so that files stay readable after the primary removes them
@@ -197,7 +222,7 @@ Status Database::open_secondary() {
 
 void Database::close() {
   if (db_ == nullptr) return;
-  if (!read_only_) db_->SyncWAL().PermitUncheckedError();
+  if (!read_only_) wal_files_->sync().PermitUncheckedError();
   rocksdb::CancelAllBackgroundWork(db_.get(), true);
   for (rocksdb::ColumnFamilyHandle* handle : handles_) {
     db_->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
@@ -216,28 +241,23 @@ Database::~Database() {
 }
 
 Status Database::revive() {
-  rocksdb::Status resumed;
-  {
-    std::shared_lock lock(open_);
-    if (db_ != nullptr) {
-      resumed = db_->Resume();
-      if (resumed.ok() && probe()) return {};
-    }
-  }
-  // Resume() does not undo what RocksDB takes for fatal, such as an EIO; opening anew does. A
-  // full disk is none of these: there, waiting is cheaper.
-  if (resumed.IsNoSpace() || resumed.IsBusy()) return fail(to_error(resumed, "writing again"));
+  // While the disk still fails, the open database goes on being read.
+  const std::string probe = (options_.directory / "probe.tmp").string();
+  constexpr std::size_t kProbeBytes = 1u << 20;
+  const auto written =
+      rocksdb::WriteStringToFile(env_.get(), std::string(kProbeBytes, '\0'), probe, true);
+  env_->DeleteFile(probe).PermitUncheckedError();
+  if (!written.ok()) return fail(to_error(written, "trying to write again"));
+  // Opening anew starts a new log behind the last whole record of the old one. RocksDB's own
+  // Resume() is not enough: 7.8 goes on in the torn log where all memtables are empty.
   const std::unique_lock lock(open_);
   close();
-  if (Status opened = open_now(); !opened) return opened;
-  return probe();
+  return open_now();
 }
 
-Status Database::probe() {
-  rocksdb::WriteOptions synced;
-  synced.sync = true;
-  const auto status = db_->Put(synced, handles_.front(), "probe", "");
-  if (!status.ok()) return fail(to_error(status, "writing again"));
+Status Database::sync() const {
+  const auto status = wal_files_->sync();
+  if (!status.ok()) return fail(to_error(status, "syncing the write-ahead log"));
   return {};
 }
 

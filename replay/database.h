@@ -15,6 +15,7 @@
 
 #include "base/result.h"
 #include "replay/keys.h"
+#include "replay/wal_files.h"
 
 namespace yardmaster::replay {
 
@@ -84,23 +85,28 @@ class Database {
   /// One state for all calls.
   Result<View> snapshot() const;
 
-  /// After a failed write: makes RocksDB try again, reopens it where that is not enough. Waits
-  /// until no View is left when it reopens. Success means that a synced write went through.
+  /// After a failed write or sync: reopens the database if the disk takes and syncs a file again;
+  /// until then it stays open for reading. Waits until no View is left before it reopens.
   Status revive();
+
+  /// Puts on the disk all that was written before the call. Writes go on meanwhile.
+  Status sync() const;
 
   const std::filesystem::path& directory() const { return options_.directory; }
 
  private:
-  Database(Options options, bool read_only) : options_(std::move(options)), read_only_(read_only) {}
+  Database(Options options, bool read_only);
 
   Status open_now();
   Status open_secondary();
   void close();
-  Status probe();
 
   Options options_;
   bool read_only_;
   std::filesystem::path scratch_;  ///< of the secondary instance: its info log
+
+  std::shared_ptr<WalFiles> wal_files_;
+  std::unique_ptr<rocksdb::Env> env_;  ///< over wal_files_
 
   mutable std::shared_mutex open_;  ///< held exclusively while db_ changes
   std::unique_ptr<rocksdb::DB> db_;

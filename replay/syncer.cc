@@ -44,14 +44,12 @@ void Syncer::run() {
 }
 
 Status Syncer::sync() const {
-  const auto view = database_.view();
-  if (!view) return fail(view.error());
-  const auto status = view->db().SyncWAL();
-  if (status.ok()) return {};
-  Error error = to_error(status, "syncing the write-ahead log");
-  error.code = ErrorCode::unavailable;
-  health_.set_failed(error.message);
-  return fail(std::move(error));
+  Status synced = database_.sync();
+  if (!synced) {
+    synced.error().code = ErrorCode::unavailable;
+    health_.set_failed(synced.error().message);
+  }
+  return synced;
 }
 
 }  // namespace yardmaster::replay

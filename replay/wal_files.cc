@@ -1,0 +1,86 @@
+#include "replay/wal_files.h"
+
+#include <utility>
+
+namespace yardmaster::replay {
+
+/// One write-ahead log. RocksDB writes it from one thread at a time.
+class WalFiles::Log final : public rocksdb::FSWritableFileOwnerWrapper {
+ public:
+  Log(std::unique_ptr<rocksdb::FSWritableFile> file, std::shared_ptr<Logs> logs)
+      : FSWritableFileOwnerWrapper(std::move(file)), logs_(std::move(logs)) {
+    const std::lock_guard lock(logs_->mutex);
+    logs_->open.push_back(this);
+  }
+
+  ~Log() override { leave(); }
+
+  rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
+                           rocksdb::IODebugContext* context) override {
+    const auto status = FSWritableFileOwnerWrapper::Append(data, options, context);
+    unsynced_.store(true, std::memory_order_release);
+    return status;
+  }
+
+  rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
+                           const rocksdb::DataVerificationInfo& verification,
+                           rocksdb::IODebugContext* context) override {
+    const auto status = FSWritableFileOwnerWrapper::Append(data, options, verification, context);
+    unsynced_.store(true, std::memory_order_release);
+    return status;
+  }
+
+  rocksdb::IOStatus Close(const rocksdb::IOOptions& options,
+                          rocksdb::IODebugContext* context) override {
+    // RocksDB closes a log when its records are in tables, or when the database is closed, which
+    // syncs before. So nothing here waits for a sync any more.
+    leave();
+    return FSWritableFileOwnerWrapper::Close(options, context);
+  }
+
+  /// Under the lock of the logs.
+  rocksdb::IOStatus sync_if_needed() {
+    if (!unsynced_.exchange(false, std::memory_order_acq_rel)) return rocksdb::IOStatus::OK();
+    const auto status = FSWritableFileOwnerWrapper::Sync(rocksdb::IOOptions(), nullptr);
+    if (!status.ok()) unsynced_.store(true, std::memory_order_release);
+    return status;
+  }
+
+ private:
+  void leave() {
+    const std::lock_guard lock(logs_->mutex);
+    std::erase(logs_->open, this);
+  }
+
+  std::shared_ptr<Logs> logs_;
+  std::atomic<bool> unsynced_{false};
+};
+
+rocksdb::IOStatus WalFiles::NewWritableFile(const std::string& name,
+                                            const rocksdb::FileOptions& options,
+                                            std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                            rocksdb::IODebugContext* context) {
+  const auto status = target()->NewWritableFile(name, options, file, context);
+  if (!status.ok() || !name.ends_with(".log")) return status;
+  *file = std::make_unique<Log>(std::move(*file), logs_);
+  const std::lock_guard lock(logs_->mutex);
+  logs_->unsynced_directory = name.substr(0, name.find_last_of('/'));
+  return status;
+}
+
+rocksdb::IOStatus WalFiles::sync() {
+  const std::lock_guard lock(logs_->mutex);
+  for (Log* log : logs_->open) {
+    const auto status = log->sync_if_needed();
+    if (!status.ok()) return status;
+  }
+  if (logs_->unsynced_directory.empty()) return rocksdb::IOStatus::OK();
+  std::unique_ptr<rocksdb::FSDirectory> directory;
+  auto status =
+      target()->NewDirectory(logs_->unsynced_directory, rocksdb::IOOptions(), &directory, nullptr);
+  if (status.ok()) status = directory->Fsync(rocksdb::IOOptions(), nullptr);
+  if (status.ok()) logs_->unsynced_directory.clear();
+  return status;
+}
+
+}  // namespace yardmaster::replay

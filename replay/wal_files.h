@@ -1,0 +1,45 @@
+#pragma once
+
+#include <rocksdb/file_system.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace yardmaster::replay {
+
+/// A file system that knows the write-ahead logs which RocksDB writes through it, and syncs them
+/// beside the writer. RocksDB's own SyncWAL() would do, but 7.8 may only call it on a log in
+/// which no write has failed (an assertion in Debian's build), and a write can fail at any
+/// moment. Any thread.
+class WalFiles final : public rocksdb::FileSystemWrapper {
+ public:
+  explicit WalFiles(const std::shared_ptr<rocksdb::FileSystem>& target)
+      : rocksdb::FileSystemWrapper(target), logs_(std::make_shared<Logs>()) {}
+
+  const char* Name() const override { return "YardmasterWalFiles"; }
+
+  rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
+                                    std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                    rocksdb::IODebugContext* context) override;
+
+  /// Puts on the disk all that was written to the logs before the call.
+  rocksdb::IOStatus sync();
+
+ private:
+  class Log;
+
+  /// The logs that are open. Its lock is held during a sync, so that no log is closed under it;
+  /// writes do not take it.
+  struct Logs {
+    std::mutex mutex;
+    std::vector<Log*> open;  ///< oldest first, so that no record is on the disk before an older one
+    std::string unsynced_directory;  ///< has a log that the directory's entry does not name yet
+  };
+
+  std::shared_ptr<Logs> logs_;
+};
+
+}  // namespace yardmaster::replay

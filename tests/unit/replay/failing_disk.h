@@ -1,0 +1,89 @@
+#pragma once
+
+#include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
+
+#include <atomic>
+#include <memory>
+#include <utility>
+
+namespace yardmaster::replay {
+
+/// The operating system's files, until a test breaks the disk: from then on writes, or syncs, to
+/// any file fail. Any thread.
+class FailingDisk final : public rocksdb::FileSystemWrapper {
+ public:
+  enum class Fault {
+    none,
+    full,        ///< writes fail with ENOSPC after half of their bytes went through
+    broken,      ///< writes fail with EIO after half of their bytes went through
+    cannot_sync  ///< writes pass, syncs fail with EIO
+  };
+
+  FailingDisk() : rocksdb::FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+
+  const char* Name() const override { return "FailingDisk"; }
+
+  void set_fault(Fault fault) { *fault_ = fault; }
+
+  rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
+                                    std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                    rocksdb::IODebugContext* context) override {
+    if (*fault_ == Fault::full || *fault_ == Fault::broken) return error(*fault_);
+    const auto status = target()->NewWritableFile(name, options, file, context);
+    if (status.ok()) *file = std::make_unique<File>(std::move(*file), fault_);
+    return status;
+  }
+
+  rocksdb::IOStatus GetFreeSpace(const std::string& path, const rocksdb::IOOptions& options,
+                                 std::uint64_t* free, rocksdb::IODebugContext* context) override {
+    const auto status = target()->GetFreeSpace(path, options, free, context);
+    if (*fault_ == Fault::full) *free = 0;
+    return status;
+  }
+
+ private:
+  static rocksdb::IOStatus error(Fault fault) {
+    return fault == Fault::full ? rocksdb::IOStatus::NoSpace("injected: no space left on device")
+                                : rocksdb::IOStatus::IOError("injected: input/output error");
+  }
+
+  class File final : public rocksdb::FSWritableFileOwnerWrapper {
+   public:
+    File(std::unique_ptr<rocksdb::FSWritableFile> file, std::shared_ptr<std::atomic<Fault>> fault)
+        : FSWritableFileOwnerWrapper(std::move(file)), fault_(std::move(fault)) {}
+
+    using FSWritableFileOwnerWrapper::Append;
+    rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
+                             rocksdb::IODebugContext* context) override {
+      const Fault fault = *fault_;
+      if (fault != Fault::full && fault != Fault::broken) {
+        return target()->Append(data, options, context);
+      }
+      target()->Append({data.data(), data.size() / 2}, options, context).PermitUncheckedError();
+      return error(fault);
+    }
+    rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
+                             const rocksdb::DataVerificationInfo&,
+                             rocksdb::IODebugContext* context) override {
+      return Append(data, options, context);
+    }
+    rocksdb::IOStatus Sync(const rocksdb::IOOptions& options,
+                           rocksdb::IODebugContext* context) override {
+      if (*fault_ != Fault::none) return error(*fault_);
+      return target()->Sync(options, context);
+    }
+    rocksdb::IOStatus Fsync(const rocksdb::IOOptions& options,
+                            rocksdb::IODebugContext* context) override {
+      if (*fault_ != Fault::none) return error(*fault_);
+      return target()->Fsync(options, context);
+    }
+
+   private:
+    std::shared_ptr<std::atomic<Fault>> fault_;
+  };
+
+  std::shared_ptr<std::atomic<Fault>> fault_ = std::make_shared<std::atomic<Fault>>(Fault::none);
+};
+
+}  // namespace yardmaster::replay
