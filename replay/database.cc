@@ -79,6 +79,11 @@ std::vector<rocksdb::ColumnFamilyDescriptor> families(const Database::Options& o
   return out;
 }
 
+/// RocksDB appends "/NAME" to a directory; WalFiles knows logs by that.
+std::filesystem::path without_slash(const std::filesystem::path& directory) {
+  return directory.has_filename() ? directory : directory.parent_path();
+}
+
 rocksdb::Env* base_env(const Database::Options& options) {
   return options.env != nullptr ? options.env : rocksdb::Env::Default();
 }
@@ -148,12 +153,14 @@ Error to_error(const rocksdb::Status& status, std::string_view doing) {
 Database::Database(Options options, bool read_only)
     : options_(std::move(options)),
       read_only_(read_only),
-      wal_files_(std::make_shared<WalFiles>(base_env(options_)->GetFileSystem())),
+      wal_files_(std::make_shared<WalFiles>(base_env(options_)->GetFileSystem(),
+                                            options_.directory.string())),
       env_(rocksdb::NewCompositeEnv(wal_files_)) {}
 
 // Opening and closing ----------------------------------------------------------------------
 
 Result<std::unique_ptr<Database>> Database::open(Options options) {
+  options.directory = without_slash(options.directory);
   std::error_code error;
   std::filesystem::create_directories(options.directory, error);
   if (error) {

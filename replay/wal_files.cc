@@ -61,10 +61,12 @@ rocksdb::IOStatus WalFiles::NewWritableFile(const std::string& name,
                                             std::unique_ptr<rocksdb::FSWritableFile>* file,
                                             rocksdb::IODebugContext* context) {
   const auto status = target()->NewWritableFile(name, options, file, context);
-  if (!status.ok() || !name.ends_with(".log")) return status;
+  const bool is_log = name.ends_with(".log") && name.starts_with(directory_) &&
+                      name.find_last_of('/') == directory_.size();
+  if (!status.ok() || !is_log) return status;
   *file = std::make_unique<Log>(std::move(*file), logs_);
   const std::lock_guard lock(logs_->mutex);
-  logs_->unsynced_directory = name.substr(0, name.find_last_of('/'));
+  logs_->directory_unsynced = true;
   return status;
 }
 
@@ -74,12 +76,11 @@ rocksdb::IOStatus WalFiles::sync() {
     const auto status = log->sync_if_needed();
     if (!status.ok()) return status;
   }
-  if (logs_->unsynced_directory.empty()) return rocksdb::IOStatus::OK();
+  if (!logs_->directory_unsynced) return rocksdb::IOStatus::OK();
   std::unique_ptr<rocksdb::FSDirectory> directory;
-  auto status =
-      target()->NewDirectory(logs_->unsynced_directory, rocksdb::IOOptions(), &directory, nullptr);
+  auto status = target()->NewDirectory(directory_, rocksdb::IOOptions(), &directory, nullptr);
   if (status.ok()) status = directory->Fsync(rocksdb::IOOptions(), nullptr);
-  if (status.ok()) logs_->unsynced_directory.clear();
+  if (status.ok()) logs_->directory_unsynced = false;
   return status;
 }
 

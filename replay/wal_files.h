@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace yardmaster::replay {
@@ -16,8 +17,11 @@ namespace yardmaster::replay {
 /// moment. Any thread.
 class WalFiles final : public rocksdb::FileSystemWrapper {
  public:
-  explicit WalFiles(const std::shared_ptr<rocksdb::FileSystem>& target)
-      : rocksdb::FileSystemWrapper(target), logs_(std::make_shared<Logs>()) {}
+  /// `directory` as RocksDB is given it; a backup's copies of logs are elsewhere.
+  WalFiles(const std::shared_ptr<rocksdb::FileSystem>& target, std::string directory)
+      : rocksdb::FileSystemWrapper(target),
+        directory_(std::move(directory)),
+        logs_(std::make_shared<Logs>()) {}
 
   const char* Name() const override { return "YardmasterWalFiles"; }
 
@@ -36,9 +40,10 @@ class WalFiles final : public rocksdb::FileSystemWrapper {
   struct Logs {
     std::mutex mutex;
     std::vector<Log*> open;  ///< oldest first, so that no record is on the disk before an older one
-    std::string unsynced_directory;  ///< has a log that the directory's entry does not name yet
+    bool directory_unsynced = false;  ///< it has a new log, whose entry is not on the disk yet
   };
 
+  std::string directory_;
   std::shared_ptr<Logs> logs_;
 };
 
