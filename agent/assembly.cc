@@ -30,7 +30,7 @@ Result<Assembly> Assembly::make(const Config& config) {
   assembly.objective_ = std::make_unique<env::QualityObjective>(std::move(*objective));
   for (const RouterConfig& router : config.routers) {
     if (assembly.encoders_.contains(router.encoder)) continue;
-    auto encoder = env::make_encoder(router.encoder, YARDMASTER_ASSET_DIR);
+    auto encoder = env::make_encoder(router.encoder);
     if (!encoder) return fail(encoder.error());
     assembly.encoders_.emplace(router.encoder, std::move(*encoder));
   }

@@ -23,7 +23,7 @@ struct SimulateArguments {
   std::string data;
   std::vector<std::string> policies{"default"};
   std::string encoder = "static";
-  std::string assets = YARDMASTER_ASSET_DIR;
+  std::string assets;  ///< empty: what is built in
   std::string warm_start;
   std::string json;
   SimulationOptions options;
