@@ -21,7 +21,7 @@ class LiveScorer final : public Scorer {
 /// Scores by a copy of its own.
 class SnapshotScorer final : public Scorer {
  public:
-  explicit SnapshotScorer(const LinearModel& model) : view_(model.copy_view()) {}
+  explicit SnapshotScorer(const LinearModel& model) : view_(model.view().copy()) {}
 
   Status score(const env::Observation& observation, bool full_deviation,
                std::span<Score> scores) const override {

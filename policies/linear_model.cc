@@ -19,6 +19,8 @@ constexpr double kScalePriorRows = 0.25;
 constexpr double kNoiseShape = 2;
 constexpr double kNoiseRate = kNoiseShape * 0.16;
 constexpr double kPriorQuality = 0.5;
+// Log-likelihood by which a weaker prior may be behind and still say how much to explore.
+constexpr double kExploredEvidence = 1;
 
 }  // namespace
 
@@ -299,21 +301,36 @@ void LinearModel::rebuild_shared_means() {
   }
 }
 
+// The first head of a design decides for all of its heads. Quality is the first, and the one that
+// choices hang on; a level for each head would double the price of a score and gained nothing.
+const LinearModel::HeadState& LinearModel::leading_head(std::size_t design) const {
+  return *std::find_if(heads_.begin(), heads_.end(),
+                       [&](const HeadState& head) { return head.design == design; });
+}
+
 std::size_t LinearModel::chosen_level(std::size_t design) const {
-  // The design's first head decides for all of its heads. Quality is the first, and the one that
-  // choices hang on; a level for each head would double the price of a score and gained nothing.
-  const auto first = std::find_if(heads_.begin(), heads_.end(),
-                                  [&](const HeadState& head) { return head.design == design; });
+  const auto& evidence = leading_head(design).evidence;
   const auto support = [&](std::size_t level) {
     const auto steps =
         std::abs(static_cast<double>(level) - static_cast<double>(options_.prior.default_level));
-    return first->evidence[level].log_likelihood - options_.prior.evidence_per_step * steps;
+    return evidence[level].log_likelihood - options_.prior.evidence_per_step * steps;
   };
   std::size_t best = options_.prior.default_level;
-  for (std::size_t level = 0; level < first->evidence.size(); ++level) {
+  for (std::size_t level = 0; level < evidence.size(); ++level) {
     if (support(level) > support(best)) best = level;
   }
   return best;
+}
+
+// The weakest prior that the evidence has not turned down.
+std::size_t LinearModel::explored_level(std::size_t design) const {
+  const auto& evidence = leading_head(design).evidence;
+  const auto best = std::max_element(
+      evidence.begin(), evidence.end(),
+      [](const Evidence& a, const Evidence& b) { return a.log_likelihood < b.log_likelihood; });
+  std::size_t level = 0;
+  while (evidence[level].log_likelihood < best->log_likelihood - kExploredEvidence) ++level;
+  return level;
 }
 
 void LinearModel::refresh_view() {
@@ -335,12 +352,17 @@ void LinearModel::refresh_view() {
     out.own_intercept = design.prior().own_intercept;
     out.own_weight = design.prior().own_weights[level];
     out.noise_variance = state.evidence[level].rate / state.evidence[level].shape;
+    const std::size_t explored = explored_level(state.design);
+    out.explored_weight = design.prior().own_weights[explored];
+    out.explored_noise_variance = state.evidence[explored].rate / state.evidence[explored].shape;
     out.unseen_scale_priced = unseen_scale(static_cast<Head>(head), true);
     out.unseen_scale_usd = unseen_scale(static_cast<Head>(head), false);
     for (std::size_t arm = 0; arm < arms_.size(); ++arm) {
       const ArmHead& sums = arms_[arm].heads[head];
       LinearView::ArmHeadView& view = view_.arms[arm].heads[head];
       view.moment = sums.moment.empty() ? nullptr : sums.moment.data();
+      view.explored_covariance =
+          sums.moment.empty() ? nullptr : design.own_covariance(arm, explored);
       view.own_covariance = sums.moment.empty() ? nullptr : design.own_covariance(arm, level);
       const bool priced = head == kCost && arms_[arm].price_reference > 0;
       view.scale = head == kQuality
@@ -349,47 +371,6 @@ void LinearModel::refresh_view() {
       view_.arms[arm].price_reference = arms_[arm].price_reference;
     }
   }
-}
-
-LinearView LinearModel::copy_view() const {
-  LinearView out = view_;
-  std::vector<std::pair<const double**, std::size_t>> pointers;
-  std::size_t total = 0;
-  const auto add = [&](const double*& pointer, std::size_t size) {
-    if (pointer == nullptr) return;
-    pointers.emplace_back(&pointer, size);
-    total += size;
-  };
-  for (auto& head : out.heads) {
-    add(head.shared_mean, stride_);
-    add(head.shared_covariance, n_ * stride_);
-  }
-  for (auto& arm : out.arms) {
-    const double* first = arm.heads[kQuality].own_covariance;
-    for (auto& head : arm.heads) {
-      if (&head == &arm.heads[kQuality] || head.own_covariance != first) {
-        add(head.own_covariance, n_ * stride_);
-      }
-      add(head.moment, stride_);
-    }
-  }
-  out.storage.resize(total);
-  double* next = out.storage.data();
-  for (const auto& [pointer, size] : pointers) {
-    std::copy(*pointer, *pointer + size, next);
-    *pointer = next;
-    next += size;
-  }
-  for (std::size_t arm = 0; arm < out.arms.size(); ++arm) {
-    for (std::size_t head = 1; head < kHeads; ++head) {
-      if (view_.arms[arm].heads[head].own_covariance != nullptr &&
-          view_.arms[arm].heads[head].own_covariance ==
-              view_.arms[arm].heads[kQuality].own_covariance) {
-        out.arms[arm].heads[head].own_covariance = out.arms[arm].heads[kQuality].own_covariance;
-      }
-    }
-  }
-  return out;
 }
 
 }  // namespace yardmaster::policies

@@ -31,7 +31,9 @@ struct LinearOptions {
 ///
 /// The noise variance of each head is conjugate (inverse gamma); each design takes the prior
 /// precision of the arms' own weights from a grid, by the cumulative predictive log-likelihood
-/// (Student t) of each next value of its first head. Costs and latencies are learned as ratios to
+/// (Student t) of each next value of its first head. Until the evidence speaks, means come from a
+/// strong prior and deviations from a weak one: what could be is explored, what is not known to
+/// be is not acted on. Costs and latencies are learned as ratios to
 /// the arm's own mean, costs in units of the price reference where it is known, so that arms whose
 /// prices differ a hundredfold share what makes a query long.
 ///
@@ -55,9 +57,6 @@ class LinearModel {
 
   /// The serving side of the present state; valid until the next non-const call.
   const LinearView& view() const { return view_; }
-
-  /// A flat copy of it that stands alone.
-  LinearView copy_view() const;
 
   Status save(std::ostream& out) const;
   Status load(std::istream& in);
@@ -108,7 +107,9 @@ class LinearModel {
   void advance_clock(std::uint64_t decision_sequence);
   void rebuild();
   void rebuild_shared_means();
+  const HeadState& leading_head(std::size_t design) const;
   std::size_t chosen_level(std::size_t design) const;
+  std::size_t explored_level(std::size_t design) const;
   void refresh_view();
   void reset();
   Status restore(const TensorArchive& archive);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <boost/container/small_vector.hpp>
 #include <cmath>
+#include <string>
+#include <unordered_map>
 
 #include "env/objective.h"
 #include "policies/kernels.h"
@@ -15,8 +17,8 @@ using Vector = boost::container::small_vector<double, 264>;
 
 // Part of the context's own uncertainty that choices explore. Which model is best on the whole
 // must be explored; which is best for whom is mostly told by the variety of queries (Bastani,
-// Bayati and Khosravi 2021), and exploring all of it cost reward on every data set tried.
-constexpr double kContextExploration = 0.1;
+// Bayati and Khosravi 2021), and exploring all of it cost reward on every real data set tried.
+constexpr double kContextExploration = 0.2;
 
 struct Prediction {
   double mean = 0;
@@ -45,17 +47,37 @@ class Predictor {
     if (covariance != nullptr) out.mean += dot(own_.data(), arm->moment, n());
     const double noise = shared.noise_variance * scale * scale;
     out.own_variance = noise * own_variance_;
-    out.choice_variance =
-        noise * (intercept_variance_ +
-                 kContextExploration * std::max(0.0, own_variance_ - intercept_variance_));
     if (full_deviation_) {
       symmetric_times(shared.shared_covariance, precise_.data(), n(), view_.stride, shared_.data());
       out.shared_variance = noise * dot(precise_.data(), shared_.data(), n());
     }
+    out.choice_variance = scale * scale * explored_variance(shared, arm);
     return out;
   }
 
  private:
+  // The variance that choices explore, at a level of its own.
+  double explored_variance(const LinearView::HeadView& head, const LinearView::ArmHeadView* arm) {
+    double whole = 0, intercept = 0;
+    if (arm == nullptr || arm->explored_covariance == nullptr) {
+      intercept = 1 / head.own_intercept;
+      whole = intercept + (dot(x_.data(), x_.data(), n()) - 1) / head.explored_weight;
+    } else if (arm->explored_covariance == covariance_) {
+      intercept = covariance_[0];
+      whole = own_variance_;
+    } else {
+      if (arm->explored_covariance != explored_) {
+        explored_ = arm->explored_covariance;
+        symmetric_times(explored_, x_.data(), n(), view_.stride, shared_.data());
+        explored_variance_ = dot(x_.data(), shared_.data(), n());
+      }
+      intercept = explored_[0];
+      whole = explored_variance_;
+    }
+    return head.explored_noise_variance *
+           (intercept + kContextExploration * std::max(0.0, whole - intercept));
+  }
+
   std::size_t n() const { return view_.dimension + 1; }
 
   // own_ = P x, precise_ = D P x, own_variance_ = x' P x.
@@ -71,15 +93,15 @@ class Predictor {
     precise_[0] = head.own_intercept * own_[0];
     for (std::size_t i = 1; i < n(); ++i) precise_[i] = head.own_weight * own_[i];
     own_variance_ = std::max(0.0, dot(x_.data(), own_.data(), n()));
-    intercept_variance_ = covariance != nullptr ? covariance[0] : 1 / head.own_intercept;
   }
 
   const LinearView& view_;
   const Vector& x_;
   const bool full_deviation_;
-  const double* covariance_ = nullptr;
+  const double* covariance_ = nullptr;  ///< that own_ and own_variance_ were made with
   double own_variance_ = 0;
-  double intercept_variance_ = 0;  ///< of the arm's own part where all features are 0
+  const double* explored_ = nullptr;  ///< that explored_variance_ was made with
+  double explored_variance_ = 0;
   Vector own_, precise_, shared_;
 };
 
@@ -176,6 +198,36 @@ Status LinearView::score(const env::Observation& observation, bool full_deviatio
                                 latency_factor * latency.choice_variance);
   }
   return {};
+}
+
+LinearView LinearView::copy() const {
+  LinearView out = *this;
+  out.storage.clear();
+  const std::size_t matrix = (dimension + 1) * stride;
+  // Each matrix once, however many heads point to it.
+  std::unordered_map<const double*, std::size_t> places;
+  const auto place = [&](const double* from, std::size_t size) {
+    if (from == nullptr || !places.emplace(from, out.storage.size()).second) return;
+    out.storage.insert(out.storage.end(), from, from + size);
+  };
+  const auto visit = [&](const auto& each) {
+    for (auto& head : out.heads) {
+      each(head.shared_mean, stride);
+      each(head.shared_covariance, matrix);
+    }
+    for (auto& arm : out.arms) {
+      for (auto& head : arm.heads) {
+        each(head.own_covariance, matrix);
+        each(head.explored_covariance, matrix);
+        each(head.moment, stride);
+      }
+    }
+  };
+  visit(place);
+  visit([&](const double*& pointer, std::size_t) {
+    if (pointer != nullptr) pointer = out.storage.data() + places.at(pointer);
+  });
+  return out;
 }
 
 }  // namespace yardmaster::policies

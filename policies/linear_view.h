@@ -29,15 +29,18 @@ struct LinearView {
     const double* shared_covariance = nullptr;  ///< n x stride
     double own_intercept = 1;                   ///< prior precisions at the head's level
     double own_weight = 1;
+    double explored_weight = 1;  ///< the same at the level that choices explore
+    double explored_noise_variance = 0;
     double noise_variance = 0;       ///< of the head's scaled values
     double unseen_scale_priced = 0;  ///< scale of an arm without rows, in price references
     double unseen_scale_usd = 0;     ///< and in USD (latency: in seconds, here)
   };
 
   struct ArmHeadView {
-    const double* own_covariance = nullptr;  ///< n x stride; nullptr: the prior's
-    const double* moment = nullptr;          ///< sum of w x y; nullptr: no rows
-    double scale = 1;                        ///< the arm's unit: predictions are scale times ratio
+    const double* own_covariance = nullptr;       ///< n x stride; nullptr: the prior's
+    const double* explored_covariance = nullptr;  ///< at the level that choices explore
+    const double* moment = nullptr;               ///< sum of w x y; nullptr: no rows
+    double scale = 1;  ///< the arm's unit: predictions are scale times ratio
   };
 
   struct ArmView {
@@ -64,6 +67,9 @@ struct LinearView {
   /// Fails with invalid_argument on features of another size or not finite, on no candidates.
   Status score(const env::Observation& observation, bool full_deviation,
                std::span<Score> scores) const;
+
+  /// A flat copy that stands alone: everything pointed to, in one block. Move it, do not copy it.
+  LinearView copy() const;
 };
 
 /// Bound on the norm of features; longer ones are shortened to it, so that no single row can

@@ -14,7 +14,7 @@ namespace {
 // docs/policies.md has the measurements behind these.
 constexpr double kEpsilonScale = 0.5;
 constexpr double kUcbAlpha = 0.5;
-constexpr double kThompsonScale = 0.8;
+constexpr double kThompsonScale = 0.7;
 constexpr double kSquareCbScale = 10;
 
 LinearOptions linear_options(const PolicyOptions& options) {

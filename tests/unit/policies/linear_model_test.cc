@@ -259,7 +259,7 @@ TEST(LinearModel, TheNoiseVarianceIsEstimated) {
 TEST(LinearModel, TheSnapshotsFlatCopyAgreesWithTheTensors) {
   LinearModel model(one_level());
   learn_all(model, random_rows(3, 300, 9));
-  const LinearView copy = model.copy_view();
+  const LinearView copy = model.view().copy();
   const std::vector<float> features{0.7F, -0.2F, 0.1F};
   const auto live = score(model.view(), features, model_names(4));
   const auto flat = score(copy, features, model_names(4));
