@@ -229,7 +229,7 @@ Error OpenAiUpstream::describe(const Exchange& failed) const {
   if (failed.too_late) {
     return error(ErrorCode::io, "no answer before the deadline of " +
                                     std::to_string(spec_.total_timeout.count()) +
-                                    " ms; use a faster model, or raise total_timeout");
+                                    " ms; use a faster model, or raise total_timeout_s");
   }
   if (failed.error == http::error::body_limit) {
     return error(ErrorCode::io, "the answer is larger than " +

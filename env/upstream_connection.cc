@@ -26,7 +26,7 @@ tl::unexpected<Error> no_connection(const Origin& origin, const std::string& why
 }
 
 constexpr char kTooSlow[] =
-    "the connect deadline passed; check the network, or raise the upstream's connect_timeout";
+    "the connect deadline passed; check the network, or raise connect_timeout_s";
 
 /// A name being looked up. The system's resolver cannot be stopped, so at the deadline it is left
 /// behind with this state to end in.

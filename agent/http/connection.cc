@@ -2,13 +2,13 @@
 
 #include <spdlog/spdlog.h>
 
-#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <ctime>
 #include <optional>
+#include <vector>
 
 namespace yardmaster::agent {
 
@@ -190,7 +190,7 @@ asio::awaitable<void> Connection::linger() {
   enter(Phase::lingering, kLingerTime);
   boost::system::error_code failed;
   socket_.shutdown(asio::ip::tcp::socket::shutdown_send, failed);
-  std::array<char, 16 << 10> thrown_away;
+  std::vector<char> thrown_away(16u << 10);
   for (std::size_t total = 0; !failed && total < kLingerBytes;) {
     const auto [error, size] =
         co_await socket_.async_read_some(asio::buffer(thrown_away), kNoThrow);

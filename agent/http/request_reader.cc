@@ -105,7 +105,7 @@ RequestReader::Progress RequestReader::refuse(boost::beast::error_code error) {
   if (error == http::error::body_limit) {
     return refuse(413,
                   "the body is larger than " + std::to_string(limits_.max_body_bytes) +
-                      " bytes; send less, or raise the limit in the config",
+                      " bytes; send less, or raise max_body_bytes",
                   "request_too_large");
   }
   if (error == http::error::header_limit) {

@@ -255,6 +255,17 @@ TEST(OpenAiUpstream, IsUnavailableWhereNobodyListens) {
   EXPECT_EQ(client.connections().open(), 0u);
 }
 
+TEST(OpenAiUpstream, IsUnavailableWhereTheHostHasNoAddress) {
+  UpstreamSpec spec;
+  spec.name = "hosted";
+  spec.base_url = "http://nowhere.invalid/v1";  // RFC 6761: never resolves
+  Client client(spec);
+  const Error error = failure(client.chat());
+  EXPECT_EQ(error.code, ErrorCode::unavailable);
+  EXPECT_THAT(error.message, HasSubstr("nowhere.invalid"));
+  EXPECT_EQ(client.connections().open(), 0u);
+}
+
 TEST(OpenAiUpstream, RefusesAnswersOverTheLimit) {
   ScriptedServer server([](Peer& peer) {
     peer.read();
