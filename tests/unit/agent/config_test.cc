@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
 
 #include <fstream>
 #include <map>
@@ -381,6 +382,31 @@ TEST(Config, TheFilesInConfigsAreValid) {
     text << file.rdbuf();
     const auto config = parse_config(text.view(), name, environment);
     EXPECT_TRUE(config) << config.error().message;
+  }
+}
+
+/// A valid config with a few of its characters replaced.
+std::string damaged_demo() {
+  std::ifstream file(YARDMASTER_SOURCE_DIR "/configs/demo.yaml");
+  std::ostringstream out;
+  out << file.rdbuf();
+  std::string text = out.str();
+  const int damages = *rc::gen::inRange(1, 4);
+  for (int i = 0; i < damages; ++i) {
+    const auto at = *rc::gen::inRange<std::size_t>(0, text.size());
+    text[at] = *rc::gen::oneOf(rc::gen::element('{', '}', '[', ']', ':', ',', '&', '*', '\n', '$',
+                                                '"', '!', '|', ' ', '-'),
+                               rc::gen::arbitrary<char>());
+  }
+  return text;
+}
+
+RC_GTEST_PROP(Config, DamagedTextGivesAConfigOrProblemsWithLines, ()) {
+  const auto config = parse(damaged_demo());
+  if (config) {
+    RC_ASSERT(!resolved_yaml(*config).empty());
+  } else {
+    RC_ASSERT(config.error().message.starts_with("c.yaml:"));
   }
 }
 
