@@ -85,6 +85,7 @@ LearnerThreadOptions Assembly::learner_options() const {
 
 HttpLimits Assembly::http_limits() const {
   HttpLimits limits;
+  limits.share_port = config_.listen.io_threads > 1;
   limits.max_header_bytes = config_.limits.max_header_bytes;
   limits.max_body_bytes = config_.limits.max_body_bytes;
   limits.max_connections = config_.limits.max_connections;

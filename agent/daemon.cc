@@ -134,7 +134,12 @@ Status RunningDaemon::start_learning() {
     const LearnerStatus status = learner->status();
     spdlog::info("router {}: policy {} at version {}", status.router, status.policy,
                  status.version);
-    slots.push_back(slots_.emplace_back(std::make_unique<PolicySlot>(learner->publish())).get());
+    // A state that is not valid still starts the daemon: the router then serves its baseline.
+    auto policy = learner->publish();
+    if (!policy) spdlog::error("{}", policy.error().message);
+    slots_.push_back(std::make_unique<PolicySlot>(
+        policy ? std::move(*policy) : PublishedPolicy{nullptr, learner->version()}));
+    slots.push_back(slots_.back().get());
   }
   learner_ = std::make_unique<LearnerThread>(std::move(*learners), std::move(slots), *store_,
                                              assembly_->learner_options());

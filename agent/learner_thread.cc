@@ -148,7 +148,12 @@ void LearnerThread::publish_if_due() {
   if (now < last_publish_ + options_.publish_interval) return;
   for (std::size_t i = 0; i < learners_.size(); ++i) {
     if (published_[i] == learners_[i]->version()) continue;
-    slots_[i]->publish(learners_[i]->publish());
+    auto policy = learners_[i]->publish();
+    if (policy) {
+      slots_[i]->publish(std::move(*policy));
+    } else {
+      spdlog::error("learner: {}", policy.error().message);
+    }
     published_[i] = learners_[i]->version();
     last_publish_ = now;
   }

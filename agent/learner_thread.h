@@ -50,6 +50,9 @@ class LearnerThread {
   /// `done` gets the status of every router, on the learner thread.
   void status(std::function<void(std::vector<LearnerStatus>)> done);
 
+  /// The learners, for those of their methods that any thread may call.
+  std::span<const std::unique_ptr<RouterLearner>> learners() const { return learners_; }
+
   /// The lowest version over all routers, for lag metrics.
   std::uint64_t version() const { return version_.load(std::memory_order_relaxed); }
 

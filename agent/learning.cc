@@ -1,8 +1,11 @@
 #include "agent/learning.h"
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
-#include <functional>
+
+#include "env/objective.h"
+#include "env/observation.h"
 
 namespace yardmaster::agent {
 namespace {
@@ -77,6 +80,40 @@ void RouterLearner::learn_one(const TrainingRow& row) {
     return;
   }
   ++status_.learned;
+  count_reward(row);
+}
+
+void RouterLearner::count_reward(const TrainingRow& row) {
+  for (const ArmOutcome& outcome : row.outcomes) {
+    if (!outcome.quality || row.replaces) continue;
+    const double reward = env::reward(*outcome.quality, outcome.cost_usd.value_or(0),
+                                      outcome.latency_s.value_or(0), row.weights);
+    reward_sum_.store(reward_sum() + reward, std::memory_order_relaxed);
+    reward_count_.store(reward_count() + 1, std::memory_order_relaxed);
+  }
+}
+
+Result<PublishedPolicy> RouterLearner::publish() const {
+  PublishedPolicy published{learner_->snapshot(), status_.version};
+  const std::vector<std::string> arms = learner_->arms();
+  std::vector<env::Candidate> candidates;
+  for (const std::string& arm : arms) candidates.push_back({.model = arm});
+  const std::vector<float> features(spec_.options.dimension);
+  std::vector<double> probabilities(arms.size());
+  const env::Observation observation{features, candidates, {}, status_.version};
+  Status valid = published.policy->distribution(observation, probabilities, {});
+  double sum = 0;
+  for (const double p : probabilities) sum += p;
+  if (valid && !(std::abs(sum - 1) < 1e-6)) {
+    valid = fail(ErrorCode::corrupt, "its probabilities do not sum to 1");
+  }
+  if (!valid) {
+    return fail(ErrorCode::corrupt, "the policy of router '" + spec_.router + "' at version " +
+                                        std::to_string(status_.version) +
+                                        " is not valid: " + valid.error().message +
+                                        "; the last good one keeps serving");
+  }
+  return published;
 }
 
 Status RouterLearner::save() {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -60,23 +62,33 @@ class RouterLearner {
   /// Writes a snapshot unless the newest one already is of this version.
   Status save();
 
-  PublishedPolicy publish() const { return {learner_->snapshot(), status_.version}; }
+  /// A copy of the present state for serving. Fails with corrupt where it gives no valid
+  /// distribution over its own arms: such a state must not replace one that does.
+  Result<PublishedPolicy> publish() const;
+
+  /// Rewards of the rows learned since the start of the process; any thread.
+  double reward_sum() const { return reward_sum_.load(std::memory_order_relaxed); }
+  std::uint64_t reward_count() const { return reward_count_.load(std::memory_order_relaxed); }
 
   std::uint64_t version() const { return status_.version; }
   std::uint64_t oldest_snapshot() const { return snapshots_.oldest_version(); }
   bool failed() const { return status_.failed; }
   LearnerStatus status() const;
   const policies::Learner& learner() const { return *learner_; }
+  const std::string& router() const { return spec_.router; }
 
  private:
   RouterLearner(LearningSpec spec, std::unique_ptr<policies::Learner> learner, Snapshots snapshots);
   void learn_one(const TrainingRow& row);
+  void count_reward(const TrainingRow& row);
 
   LearningSpec spec_;
   std::unique_ptr<policies::Learner> learner_;
   Snapshots snapshots_;
   LearnerStatus status_;
   std::optional<std::uint64_t> saved_version_;
+  std::atomic<double> reward_sum_ = 0;
+  std::atomic<std::uint64_t> reward_count_ = 0;
 };
 
 /// Brings every learner up to the store's newest row and saves their snapshots. For warm start

@@ -11,7 +11,7 @@ namespace yardmaster::agent {
 
 /// A policy and the number of training rows that it has learned.
 struct PublishedPolicy {
-  std::shared_ptr<const policies::Policy> policy;
+  std::shared_ptr<const policies::Policy> policy;  ///< nullptr: none is valid, serve the baseline
   std::uint64_t version = 0;
 };
 

@@ -130,6 +130,7 @@ Result<ObjectiveWeights> Router::weights(const RouteRequest& request) const {
 /// Fills the policy's probabilities and scores; false if the policy gave no valid distribution.
 bool Router::ask_policy(const PublishedPolicy& policy, const Choice& choice,
                         std::uint64_t decisions, Routed& routed) const {
+  if (policy.policy == nullptr) return false;
   const std::size_t count = choice.models.size();
   std::vector<env::Candidate> views(count);
   for (std::size_t i = 0; i < count; ++i) {

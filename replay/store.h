@@ -176,7 +176,8 @@ class Store {
   /// learned them.
   virtual void keep_rows_after(std::uint64_t version) = 0;
 
-  /// Called on the writer thread after new rows were committed, with the newest sequence.
+  /// Called on the writer thread after new rows were committed, with the newest sequence; it must
+  /// be quick and not call the store. nullptr: nothing is called from the moment this returns.
   virtual void on_rows(std::function<void(std::uint64_t)> callback) = 0;
 
   /// A consistent copy of the running store in `directory`, which must not exist (RocksDB

@@ -176,12 +176,13 @@ Status Writer::commit(Turn& turn) {
 
 /// Publishes what was written and pays what is owed.
 void Writer::settle(Owed& owed, const Status& written) {
-  std::function<void(std::uint64_t)> rows_callback;
   const Counters counters = ledger_.counters();
   {
     const std::lock_guard lock(published_mutex_);
-    if (counters.rows > published_.rows) rows_callback = on_rows_;
+    const bool new_rows = counters.rows > published_.rows;
     published_ = counters;
+    // Under the lock, so that on_rows(nullptr) returns only when the old callback does not run.
+    if (new_rows && on_rows_) on_rows_(counters.rows);
   }
   for (auto& [done, status] : owed.logged) done(status && !written ? written : status);
   if (written) {
@@ -189,7 +190,6 @@ void Writer::settle(Owed& owed, const Status& written) {
   } else {
     for (const Syncer::Completion& complete : owed.synced) complete(written);
   }
-  if (rows_callback) rows_callback(counters.rows);
   if (!housekeeping_ && (removed_ || !ticks_.empty() || !house_status_)) end_housekeeping({});
 }
 

@@ -145,6 +145,20 @@ void add_store(const Services& services, std::vector<MetricFamily>& families) {
       static_cast<double>(stats.rows - std::min(stats.rows, services.learner.version())));
 }
 
+void add_rewards(const Services& services, std::vector<MetricFamily>& families) {
+  MetricFamily sum = family("reward_sum", "Sum of the rewards of the rows learned since the start.",
+                            MetricType::Gauge, {});
+  MetricFamily count =
+      family("rewards_total", "Rewards in yardmaster_reward_sum.", MetricType::Counter, {});
+  for (const auto& learner : services.learner.learners()) {
+    const Labels labels{{"router", learner->router()}};
+    sum.metric.push_back(gauge(learner->reward_sum(), labels));
+    count.metric.push_back(counter(static_cast<double>(learner->reward_count()), labels));
+  }
+  families.push_back(std::move(sum));
+  families.push_back(std::move(count));
+}
+
 }  // namespace
 
 std::string prometheus_text(const Services& services) {
@@ -153,6 +167,7 @@ std::string prometheus_text(const Services& services) {
   add_models(services, families);
   add_feedback(services, families);
   add_store(services, families);
+  add_rewards(services, families);
   std::ostringstream out;
   prometheus::TextSerializer().Serialize(out, families);
   return std::move(out).str();

@@ -100,7 +100,7 @@ Status BeastServer::bind(std::string_view address, std::uint16_t port) {
   const tcp::endpoint endpoint(ip, port);
   acceptor_->open(endpoint.protocol(), error);
   if (!error) acceptor_->set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor_->set_option(ReusePort(true), error);
+  if (!error && state_->limits.share_port) acceptor_->set_option(ReusePort(true), error);
   if (!error) acceptor_->bind(endpoint, error);
   if (!error) acceptor_->listen(asio::socket_base::max_listen_connections, error);
   if (!error) port_ = acceptor_->local_endpoint(error).port();

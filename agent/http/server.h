@@ -28,6 +28,7 @@ struct HttpResponse {
 };
 
 struct HttpLimits {
+  bool share_port = false;  ///< several servers listen on the port, one an io thread
   std::size_t max_header_bytes = 16u << 10;
   std::size_t max_body_bytes = 16u << 20;
   std::size_t max_connections = 4096;                ///< of this server; more are closed at accept

@@ -152,7 +152,7 @@ TEST_F(LearningTest, ARowIsNeverLearnedTwice) {
 TEST_F(LearningTest, TheThreadPublishesWhatItLearnedAndSavesItWhenItStops) {
   std::vector<std::unique_ptr<RouterLearner>> learners;
   learners.push_back(new_learner("lints"));
-  PolicySlot slot(learners.front()->publish());
+  PolicySlot slot(learners.front()->publish().value());
   {
     LearnerThreadOptions options;
     options.publish_interval = std::chrono::milliseconds(1);
@@ -173,7 +173,7 @@ TEST_F(LearningTest, TheThreadPublishesWhatItLearnedAndSavesItWhenItStops) {
 TEST_F(LearningTest, APausedThreadLearnsNothingUntilItIsResumed) {
   std::vector<std::unique_ptr<RouterLearner>> learners;
   learners.push_back(new_learner("lints"));
-  PolicySlot slot(learners.front()->publish());
+  PolicySlot slot(learners.front()->publish().value());
   LearnerThread thread(std::move(learners), {&slot}, *store_, {});
   thread.pause();
   append_random(10);
