@@ -8,15 +8,15 @@ namespace yardmaster {
 
 /// What kind of thing went wrong; the HTTP layer maps each to one status code.
 enum class ErrorCode {
-  invalid_argument,  ///< the caller's input is malformed or of the wrong type
-  out_of_range,      ///< well formed, but outside the declared range
-  not_found,         ///< the named thing does not exist
-  conflict,          ///< contradicts what is already stored
-  unavailable,       ///< may work later: overloaded, draining, disk full
-  corrupt,           ///< stored bytes do not check out
-  io,                ///< the operating system or the network refused
-  unsupported,       ///< valid, but not by this version or configuration
-  no_candidate,      ///< what the request asks leaves no model that may serve it
+  invalid_argument,         ///< the caller's input is malformed or of the wrong type
+  out_of_range,             ///< well formed, but outside the declared range
+  not_found,                ///< the named thing does not exist
+  conflict,                 ///< contradicts what is already stored
+  unavailable,              ///< may work later: overloaded, draining, disk full
+  corrupt,                  ///< stored bytes do not check out
+  io,                       ///< the operating system or the network refused
+  unsupported,              ///< valid, but not by this version or configuration
+  no_candidate,             ///< what the request asks leaves no model that may serve it
   context_length_exceeded,  ///< no_candidate, and only because the query is too long
 };
 

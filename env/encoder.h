@@ -34,6 +34,7 @@ class Encoder {
 /// Makes the encoder that the config or the command line names. "static" has its table built in;
 /// with `asset_dir` it reads another from there. Fails with invalid_argument for an unknown name
 /// (the message lists the known), with io or corrupt for a table that is missing or damaged.
-Result<std::unique_ptr<Encoder>> make_encoder(std::string_view name, std::string_view asset_dir = {});
+Result<std::unique_ptr<Encoder>> make_encoder(std::string_view name,
+                                              std::string_view asset_dir = {});
 
 }  // namespace yardmaster::env

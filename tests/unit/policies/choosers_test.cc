@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "observation_builder.h"
+#include "tests/unit/policies/observation_builder.h"
 
 namespace yardmaster::policies {
 namespace {

@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "base/random.h"
-#include "observation_builder.h"
+#include "tests/unit/policies/observation_builder.h"
 
 namespace yardmaster::policies {
 namespace {

@@ -9,8 +9,8 @@
 #include <sstream>
 
 #include "base/random.h"
-#include "observation_builder.h"
 #include "policies/policy.h"
+#include "tests/unit/policies/observation_builder.h"
 
 namespace yardmaster::policies {
 namespace {
