@@ -14,24 +14,34 @@
 
 namespace yardmaster::policies {
 
+namespace {
+
+constexpr std::size_t kBlock = 8;
+
+}  // namespace
+
 YARDMASTER_MULTIVERSION
 void symmetric_times(const double* __restrict matrix, const double* __restrict vector,
                      std::size_t n, std::size_t stride, double* __restrict out) {
   for (std::size_t j = 0; j < stride; ++j) out[j] = 0;
-  std::size_t i = 0;
-  // Four rows a pass: `out` is loaded and stored a quarter as often.
-  for (; i + 4 <= n; i += 4) {
+  for (std::size_t i = 0; i < n; ++i) {
     const double* row = matrix + i * stride;
-    const double a = vector[i], b = vector[i + 1], c = vector[i + 2], d = vector[i + 3];
-    for (std::size_t j = 0; j < stride; ++j) {
-      out[j] +=
-          (a * row[j] + b * row[j + stride]) + (c * row[j + 2 * stride] + d * row[j + 3 * stride]);
-    }
-  }
-  for (; i < n; ++i) {
-    const double* row = matrix + i * stride;
+    const std::size_t diagonal = i / kBlock * kBlock;
     const double a = vector[i];
-    for (std::size_t j = 0; j < stride; ++j) out[j] += a * row[j];
+    // Left of the diagonal's block an entry counts twice: in its own row and, mirrored, in its
+    // column's.
+    double lanes[kBlock] = {};
+    for (std::size_t j = 0; j < diagonal; j += kBlock) {
+      for (std::size_t lane = 0; lane < kBlock; ++lane) {
+        lanes[lane] += row[j + lane] * vector[j + lane];
+        out[j + lane] += a * row[j + lane];
+      }
+    }
+    for (std::size_t lane = 0; lane < kBlock; ++lane) {
+      out[diagonal + lane] += a * row[diagonal + lane];
+    }
+    out[i] += ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) +
+              ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
   }
 }
 
@@ -41,17 +51,17 @@ void add_outer(double* __restrict matrix, const double* __restrict vector, doubl
   for (std::size_t i = 0; i < n; ++i) {
     double* row = matrix + i * stride;
     const double scaled = factor * vector[i];
-    for (std::size_t j = 0; j < stride; ++j) row[j] += scaled * vector[j];
+    const std::size_t end = (i / kBlock + 1) * kBlock;
+    for (std::size_t j = 0; j < end; ++j) row[j] += scaled * vector[j];
   }
 }
 
 YARDMASTER_MULTIVERSION
 double dot(const double* __restrict a, const double* __restrict b, std::size_t n) {
-  constexpr std::size_t kLanes = 8;
-  double lanes[kLanes] = {};
+  double lanes[kBlock] = {};
   std::size_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) lanes[lane] += a[i + lane] * b[i + lane];
+  for (; i + kBlock <= n; i += kBlock) {
+    for (std::size_t lane = 0; lane < kBlock; ++lane) lanes[lane] += a[i + lane] * b[i + lane];
   }
   double sum = ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) +
                ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
@@ -114,7 +124,9 @@ void solve_identity(const double* __restrict factor, std::size_t n, std::size_t 
 
 bool invert_positive_definite(const double* matrix, std::size_t n, std::size_t stride, double* out,
                               double* scratch) {
-  std::copy(matrix, matrix + n * stride, scratch);
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t j = i; j < n; ++j) scratch[i * stride + j] = entry(matrix, i, j, stride);
+  }
   if (!cholesky(scratch, n, stride)) return false;
   solve_identity(scratch, n, stride, out);
   for (std::size_t i = 0; i < n; ++i) {

@@ -105,7 +105,7 @@ void PooledDesign::shared_precision(std::size_t level, std::vector<double>& out)
       const double d = own_precision(level, i);
       out[i * stride_ + i] += d;
       for (std::size_t j = 0; j < n_; ++j) {
-        out[i * stride_ + j] -= d * own[i * stride_ + j] * own_precision(level, j);
+        out[i * stride_ + j] -= d * entry(own, i, j, stride_) * own_precision(level, j);
       }
     }
   }

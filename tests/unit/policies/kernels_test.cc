@@ -26,6 +26,20 @@ TEST(Kernels, SymmetricTimesAndOuterProductAgreeWithHandArithmetic) {
   EXPECT_EQ(dot(vector.data(), out.data(), 2), 18);
 }
 
+TEST(Kernels, OnlyTheLowerTriangleIsRead) {
+  constexpr std::size_t kN = 19;
+  const std::size_t stride = padded(kN);
+  std::vector<double> matrix(kN * stride, 1e300), vector(stride), out(stride);
+  double sum = 0;
+  for (std::size_t i = 0; i < kN; ++i) {
+    vector[i] = 1 + static_cast<double>(i);
+    sum += vector[i];
+    for (std::size_t j = 0; j <= i / 8 * 8 + 7; ++j) matrix[i * stride + j] = 1;
+  }
+  symmetric_times(matrix.data(), vector.data(), kN, stride, out.data());
+  for (std::size_t i = 0; i < kN; ++i) EXPECT_EQ(out[i], sum);
+}
+
 TEST(Kernels, InverseTimesMatrixIsTheIdentity) {
   constexpr std::size_t kN = 13;
   const std::size_t stride = padded(kN);
@@ -39,8 +53,9 @@ TEST(Kernels, InverseTimesMatrixIsTheIdentity) {
   }
   ASSERT_TRUE(invert_positive_definite(matrix.data(), kN, stride, inverse.data(), scratch.data()));
   for (std::size_t j = 0; j < kN; ++j) {
-    std::vector<double> out(stride);
-    symmetric_times(matrix.data(), inverse.data() + j * stride, kN, stride, out.data());
+    std::vector<double> column(stride), out(stride);
+    for (std::size_t i = 0; i < kN; ++i) column[i] = entry(inverse.data(), i, j, stride);
+    symmetric_times(matrix.data(), column.data(), kN, stride, out.data());
     for (std::size_t i = 0; i < kN; ++i) EXPECT_NEAR(out[i], i == j ? 1 : 0, 1e-9);
   }
 }
