@@ -164,7 +164,17 @@ Result<boost::json::value> parse_exactly(std::string_view text) {
 }
 
 void append_number(double value, std::string& out) { append_shortest(value, out); }
-void append_number(float value, std::string& out) { append_shortest(value, out); }
+void append_number(float value, std::string& out) {
+  const std::size_t before = out.size();
+  append_shortest(value, out);
+  // Readers go by way of a double, and rounding twice is not rounding once: 7.038531e-26 is the
+  // one magnitude for which it matters.
+  double read = 0;
+  std::from_chars(out.data() + before, out.data() + out.size(), read);
+  if (!std::isfinite(value) || static_cast<float>(read) == value) return;
+  out.resize(before);
+  append_shortest(static_cast<double>(value), out);
+}
 
 void append_string(std::string_view text, std::string& out) {
   out.push_back('"');

@@ -14,7 +14,8 @@ namespace yardmaster::replay {
 /// and says where.
 Result<boost::json::value> parse_exactly(std::string_view text);
 
-/// Appends the shortest decimal that reads back as `value`; null if it is not finite.
+/// Appends the shortest decimal that reads back as `value`, for a float also where it is read as a
+/// double and then rounded; null if it is not finite.
 void append_number(double value, std::string& out);
 void append_number(float value, std::string& out);
 

@@ -108,6 +108,16 @@ TEST(DecisionLog, BytesThatAreNotUtf8BecomeReplacementCharacters) {
   EXPECT_EQ(read->decision.query, "cut \xef\xbf\xbd\xef\xbf\xbd");
 }
 
+TEST(DecisionLog, TheFeatureWhoseShortestDecimalRoundsTwiceReadsBackToo) {
+  DecisionRecord record = example();
+  record.decision.features.values = {7.038531e-26F, -7.038531e-26F, 0.1F};
+  const std::string line = to_json_line(record);
+  EXPECT_NE(line.find(",0.1]"), std::string::npos) << line;
+  const auto read = from_json_line(line);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->decision.features, record.decision.features);
+}
+
 struct BadLine {
   const char* name;
   const char* from;
