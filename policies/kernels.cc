@@ -17,6 +17,11 @@ namespace yardmaster::policies {
 namespace {
 
 constexpr std::size_t kBlock = 8;
+constexpr std::size_t kRows = 4;
+static_assert(kBlock % kRows == 0);
+
+// Eight doubles anywhere in memory; the compiler splits them where registers are narrower.
+typedef double Eight __attribute__((vector_size(64), aligned(8), may_alias));
 
 }  // namespace
 
@@ -24,24 +29,43 @@ YARDMASTER_MULTIVERSION
 void symmetric_times(const double* __restrict matrix, const double* __restrict vector,
                      std::size_t n, std::size_t stride, double* __restrict out) {
   for (std::size_t j = 0; j < stride; ++j) out[j] = 0;
-  for (std::size_t i = 0; i < n; ++i) {
+  // Four rows a pass, so that `out` is loaded and stored a quarter as often. The last pass may
+  // reach past row n, where there is nothing: its rows are taken one by one.
+  std::size_t i = 0;
+  for (; i + kRows <= n; i += kRows) {
     const double* row = matrix + i * stride;
     const std::size_t diagonal = i / kBlock * kBlock;
-    const double a = vector[i];
+    const double a = vector[i], b = vector[i + 1], c = vector[i + 2], d = vector[i + 3];
+    Eight sum_a{}, sum_b{}, sum_c{}, sum_d{};
     // Left of the diagonal's block an entry counts twice: in its own row and, mirrored, in its
     // column's.
-    double lanes[kBlock] = {};
-    for (std::size_t j = 0; j < diagonal; j += kBlock) {
-      for (std::size_t lane = 0; lane < kBlock; ++lane) {
-        lanes[lane] += row[j + lane] * vector[j + lane];
-        out[j + lane] += a * row[j + lane];
-      }
+    for (std::size_t j = 0; j <= diagonal; j += kBlock) {
+      const Eight row_a = *reinterpret_cast<const Eight*>(row + j);
+      const Eight row_b = *reinterpret_cast<const Eight*>(row + stride + j);
+      const Eight row_c = *reinterpret_cast<const Eight*>(row + 2 * stride + j);
+      const Eight row_d = *reinterpret_cast<const Eight*>(row + 3 * stride + j);
+      *reinterpret_cast<Eight*>(out + j) += (a * row_a + b * row_b) + (c * row_c + d * row_d);
+      if (j == diagonal) break;
+      const Eight x = *reinterpret_cast<const Eight*>(vector + j);
+      sum_a += row_a * x;
+      sum_b += row_b * x;
+      sum_c += row_c * x;
+      sum_d += row_d * x;
     }
     for (std::size_t lane = 0; lane < kBlock; ++lane) {
-      out[diagonal + lane] += a * row[diagonal + lane];
+      out[i] += sum_a[lane];
+      out[i + 1] += sum_b[lane];
+      out[i + 2] += sum_c[lane];
+      out[i + 3] += sum_d[lane];
     }
-    out[i] += ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) +
-              ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
+  }
+  for (; i < n; ++i) {
+    const double* row = matrix + i * stride;
+    const std::size_t diagonal = i / kBlock * kBlock;
+    double sum = 0;
+    for (std::size_t j = 0; j < diagonal; ++j) sum += row[j] * vector[j];
+    for (std::size_t j = 0; j < diagonal + kBlock; ++j) out[j] += vector[i] * row[j];
+    out[i] += sum;
   }
 }
 
