@@ -15,10 +15,11 @@ namespace {
 
 using Vector = boost::container::small_vector<double, 264>;
 
-// Part of the context's own uncertainty that choices explore. Which model is best on the whole
-// must be explored; which is best for whom is mostly told by the variety of queries (Bastani,
-// Bayati and Khosravi 2021), and exploring all of it cost reward on every real data set tried.
-constexpr double kContextExploration = 0.2;
+// How many directions of the context choices explore; with more, each gets its share. Which model
+// is best on the whole must be explored; which is best for whom is mostly told by the variety of
+// queries (Bastani, Bayati and Khosravi 2021), and exploring every direction of a long vector in
+// full cost reward on every real data set tried.
+constexpr double kExploredDirections = 15;
 
 struct Prediction {
   double mean = 0;
@@ -34,6 +35,7 @@ class Predictor {
       : view_(view),
         x_(x),
         full_deviation_(full_deviation),
+        context_share_(std::min(1.0, kExploredDirections / static_cast<double>(view.dimension))),
         own_(x.size()),
         precise_(x.size()),
         shared_(x.size()) {}
@@ -75,7 +77,7 @@ class Predictor {
       whole = explored_variance_;
     }
     return head.explored_noise_variance *
-           (intercept + kContextExploration * std::max(0.0, whole - intercept));
+           (intercept + context_share_ * std::max(0.0, whole - intercept));
   }
 
   std::size_t n() const { return view_.dimension + 1; }
@@ -98,6 +100,7 @@ class Predictor {
   const LinearView& view_;
   const Vector& x_;
   const bool full_deviation_;
+  const double context_share_;
   const double* covariance_ = nullptr;  ///< that own_ and own_variance_ were made with
   double own_variance_ = 0;
   const double* explored_ = nullptr;  ///< that explored_variance_ was made with

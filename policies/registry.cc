@@ -13,9 +13,9 @@ namespace {
 
 // docs/policies.md has the measurements behind these.
 constexpr double kEpsilonScale = 0.5;
-constexpr double kUcbAlpha = 0.5;
+constexpr double kUcbAlpha = 2.5;
 constexpr double kThompsonScale = 0.7;
-constexpr double kSquareCbScale = 10;
+constexpr double kSquareCbScale = 30;
 
 LinearOptions linear_options(const PolicyOptions& options) {
   LinearOptions out;
