@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <set>
 #include <system_error>
 
 namespace yardmaster::replay {
@@ -137,6 +138,16 @@ Error open_error(const rocksdb::Status& status, const std::filesystem::path& dir
   return to_error(status, "opening the replay store in '" + directory.string() + "'");
 }
 
+/// The write-ahead logs in a database's directory.
+std::set<std::filesystem::path> log_files(const std::filesystem::path& directory) {
+  std::set<std::filesystem::path> logs;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
+    if (entry.path().extension() == ".log") logs.insert(entry.path());
+  }
+  return logs;
+}
+
 }  // namespace
 
 Error to_error(const rocksdb::Status& status, std::string_view doing) {
@@ -210,21 +221,32 @@ Status Database::open_secondary() {
   options.max_open_files = -1;  // so that files stay readable after the primary removes them
 
   // The primary may remove a file between our reading of its manifest and our opening of the
-  // file; a second look at the manifest then finds the file's successor.
-  constexpr int kAttempts = 5;
+  // file. A table that is gone fails the opening, but a log that is gone is passed over in silence
+  // with all its records, so the logs are looked at before and after. Logs go oldest first: if
+  // those of before are still there, none was missed.
+  constexpr int kAttempts = 50;
   rocksdb::Status status;
-  for (int attempt = 0; attempt < kAttempts && db_ == nullptr; ++attempt) {
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const std::set<std::filesystem::path> logs_before = log_files(options_.directory);
     rocksdb::DB* db = nullptr;
     status = rocksdb::DB::OpenAsSecondary(options, options_.directory.string(), scratch,
                                           families(options_), &handles_, &db);
-    if (status.ok()) {
-      db_.reset(db);
-    } else {
+    if (!status.ok()) {
       handles_.clear();
+      continue;
     }
+    db_.reset(db);
+    const std::set<std::filesystem::path> logs_after = log_files(options_.directory);
+    if (std::includes(logs_after.begin(), logs_after.end(), logs_before.begin(),
+                      logs_before.end())) {
+      return {};
+    }
+    close();
   }
-  if (db_ == nullptr) return fail(open_error(status, options_.directory));
-  return {};
+  if (!status.ok()) return fail(open_error(status, options_.directory));
+  return fail(ErrorCode::unavailable, "the replay store in " + options_.directory.string() +
+                                          " changes too fast to be read beside its writer; try "
+                                          "again, or read a backup");
 }
 
 void Database::close() {

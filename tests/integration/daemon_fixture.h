@@ -20,7 +20,8 @@ class DaemonFixture : public ::testing::Test {
  protected:
   /// `more` is YAML that follows the pool.
   std::string config_text(const std::string& more = "") const {
-    return "listen: {address: 127.0.0.1, port: 0}\n"
+    return "listen: {address: 127.0.0.1, port: 0" + more_listen_ +
+           "}\n"
            "data_dir: " +
            (dir_.path() / "data").string() +
            "\n"
@@ -110,6 +111,7 @@ class DaemonFixture : public ::testing::Test {
   }
 
   TempDir dir_;
+  std::string more_listen_;     ///< set before start(): ", key: value"
   std::string more_upstreams_;  ///< set before start(): ", {name: ...}"
   std::string more_models_;     ///< set before start(): "  - {name: ...}\n"
   boost::asio::io_context io_;

@@ -1,0 +1,131 @@
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "tests/integration/daemon_fixture.h"
+
+namespace yardmaster {
+namespace {
+
+using ::testing::HasSubstr;
+
+class Admin : public test::DaemonFixture {
+ protected:
+  /// A decision with outcome and feedback.
+  std::string complete_decision(double quality) {
+    const std::string id = route();
+    EXPECT_EQ(post("/v1/outcomes", R"({"decision_id": ")" + id + R"(", "status": "ok"})").status,
+              200u);
+    EXPECT_EQ(judge(id, quality).status, 200u);
+    return id;
+  }
+
+  std::int64_t version() {
+    return get("/v1/admin/learner").json().at("policy_version").to_number<std::int64_t>();
+  }
+
+  void wait_for_version(std::int64_t wanted) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (version() < wanted && std::chrono::steady_clock::now() < deadline) {
+    }
+    EXPECT_GE(version(), wanted);
+  }
+
+  boost::json::object policy() {
+    return get("/v1/admin/policy").json().at("policies").as_array().at(0).as_object();
+  }
+};
+
+TEST_F(Admin, PolicyStatusTellsVersionRowsAndSnapshots) {
+  start();
+  for (int i = 0; i < 5; ++i) complete_decision(0.5);
+  wait_for_version(5);
+  ASSERT_EQ(post("/v1/admin/policy/checkpoint", "").status, 200u);
+  const auto status = policy();
+  EXPECT_EQ(status.at("router").as_string(), "auto");
+  EXPECT_EQ(status.at("rows_learned").to_number<int>(), 5);
+  EXPECT_FALSE(status.at("failed").as_bool());
+  ASSERT_GE(status.at("snapshots").as_array().size(), 1u);
+  EXPECT_EQ(
+      status.at("snapshots").as_array()[0].as_object().at("version").to_number<std::int64_t>(), 5);
+}
+
+TEST_F(Admin, APausedLearnerServesOnAndCatchesUpWhenResumed) {
+  start();
+  EXPECT_TRUE(post("/v1/admin/learner/pause", "").json().at("paused").as_bool());
+  complete_decision(1);
+  EXPECT_EQ(get("/v1/admin/learner").json().at("rows_waiting").to_number<int>(), 1);
+  EXPECT_FALSE(post("/v1/admin/learner/resume", "").json().at("paused").as_bool());
+  wait_for_version(1);
+}
+
+TEST_F(Admin, ABackupOfTheRunningDaemonServesAsADataDirectory) {
+  start();
+  const std::string id = complete_decision(0.75);
+  wait_for_version(1);
+  ASSERT_EQ(post("/v1/admin/policy/checkpoint", "").status, 200u);
+  const Reply saved = post("/v1/admin/backup", "");
+  ASSERT_EQ(saved.status, 200u) << saved.text;
+  const std::string directory = text(saved, "directory");
+  const std::string after = route();
+  stop();
+
+  std::filesystem::remove_all(dir_.path() / "data" / "store");
+  std::filesystem::remove_all(dir_.path() / "data" / "snapshots");
+  std::filesystem::rename(directory + "/store", dir_.path() / "data" / "store");
+  std::filesystem::rename(directory + "/snapshots", dir_.path() / "data" / "snapshots");
+  start();
+  EXPECT_EQ(get("/v1/decisions/" + id).json().at("feedback").as_array().size(), 1u);
+  EXPECT_EQ(get("/v1/decisions/" + after).status, 404u) << "made after the backup";
+  EXPECT_EQ(version(), 1);
+}
+
+TEST_F(Admin, ADamagedSnapshotIsPassedOverAndTheRowsAreLearnedAgain) {
+  start();
+  for (int i = 0; i < 3; ++i) complete_decision(0.5);
+  wait_for_version(3);
+  stop();
+  const auto snapshot = dir_.path() / "data" / "snapshots" / "auto-3.snapshot";
+  ASSERT_TRUE(std::filesystem::exists(snapshot));
+  std::filesystem::resize_file(snapshot, 20);
+  start();
+  EXPECT_EQ(version(), 3);
+  EXPECT_EQ(policy().at("rows_learned").to_number<int>(), 3) << "from the rows, not the snapshot";
+}
+
+TEST_F(Admin, ASecondDaemonOnTheSameDataDirectoryIsRefused) {
+  start();
+  auto config = agent::parse_config(config_text(), "test.yaml",
+                                    [](std::string_view) { return std::optional<std::string>(); });
+  ASSERT_TRUE(config);
+  const auto second = agent::Daemon::start(*config);
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error().message, HasSubstr("in use"));
+  route();
+}
+
+TEST_F(Admin, ThePortOfAnotherDaemonIsRefused) {
+  start();
+  auto config = agent::parse_config(config_text(), "test.yaml",
+                                    [](std::string_view) { return std::optional<std::string>(); });
+  ASSERT_TRUE(config);
+  config->data_dir = (dir_.path() / "other").string();
+  config->listen.port = daemon_->port();
+  const auto second = agent::Daemon::start(*config);
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error().message, HasSubstr("cannot listen"));
+}
+
+TEST_F(Admin, SeveralIoThreadsShareThePortAndTheirCountersAddUp) {
+  more_listen_ = ", io_threads: 3";
+  start();
+  for (int i = 0; i < 20; ++i) {
+    connect("");  // each connection may land on another thread
+    route();
+  }
+  EXPECT_THAT(get("/metrics").text,
+              HasSubstr("yardmaster_requests_total{endpoint=\"route\",status=\"2xx\"} 20"));
+}
+
+}  // namespace
+}  // namespace yardmaster
