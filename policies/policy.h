@@ -82,7 +82,9 @@ struct PolicyOptions {
   /// Decisions after which an observation counts half; 0: never forget.
   double half_life_decisions = 0;
 
-  std::string device = "cpu";  ///< where the learner's tensors live: cpu, cuda or auto
+  /// Where the learner's tensors live: cpu, cuda or auto. Linear policies stay on the CPU
+  /// whatever it says: their rank-one updates are faster there.
+  std::string device = "cpu";
 };
 
 /// The name that "default" stands for.

@@ -89,6 +89,10 @@ Result<std::unique_ptr<Learner>> make_learner(std::string_view name, const Polic
     return fail(ErrorCode::invalid_argument,
                 "half_life_decisions must be a finite number of at least 0 (0: never forget)");
   }
+  if (options.device != "cpu" && options.device != "cuda" && options.device != "auto") {
+    return fail(ErrorCode::invalid_argument,
+                "device '" + options.device + "' is unknown: use cpu, cuda or auto");
+  }
   if (name == "default") name = kDefaultPolicy;
   if (name.starts_with(kFixedPrefix) && name.size() > kFixedPrefix.size()) {
     const std::string model(name.substr(kFixedPrefix.size()));

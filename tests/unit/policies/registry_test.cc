@@ -41,6 +41,9 @@ TEST(Registry, OptionsOutOfRangeAreRefused) {
   EXPECT_FALSE(make_learner("lints", options));
   options.half_life_decisions = NAN;
   EXPECT_FALSE(make_learner("lints", options));
+  options.half_life_decisions = 0;
+  options.device = "gpu7";
+  EXPECT_FALSE(make_learner("lints", options));
 }
 
 }  // namespace
