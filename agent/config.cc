@@ -42,7 +42,8 @@ Result<Config> parse_config(std::string_view text, std::string_view name,
 Result<Config> load_config(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) {
+  const bool empty = file && file.peek() == std::ifstream::traits_type::eof();
+  if (!file || (!empty && !(text << file.rdbuf()))) {
     return fail(ErrorCode::io, "cannot read the config '" + path +
                                    "'; check that it is a file that this user may read");
   }

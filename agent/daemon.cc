@@ -128,7 +128,9 @@ Status RunningDaemon::start_learning() {
   for (const auto& learner : *learners) {
     for (const std::string& refused : learner->recover(*store_)) spdlog::warn("{}", refused);
   }
-  if (Status learned = learn_to_head(*learners, *store_, nullptr); !learned) return learned;
+  if (Status learned = learn_to_head(*learners, *store_, nullptr); !learned) {
+    spdlog::error("learner: {}; serving with what was learned", learned.error().message);
+  }
   std::vector<PolicySlot*> slots;
   for (const auto& learner : *learners) {
     const LearnerStatus status = learner->status();

@@ -52,6 +52,7 @@ void LearnerThread::resume() {
   {
     const std::lock_guard lock(mutex_);
     paused_ = false;
+    rows_waiting_ = true;  // those that came meanwhile
   }
   wake_.notify_one();
 }
@@ -87,6 +88,7 @@ void LearnerThread::run() {
   }
   for (;;) {
     for (const auto& task : wait_for_work()) task();
+    publish_if_due();
     {
       const std::lock_guard lock(mutex_);
       if (stopping_) break;

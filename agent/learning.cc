@@ -94,6 +94,7 @@ void RouterLearner::count_reward(const TrainingRow& row) {
 }
 
 Result<PublishedPolicy> RouterLearner::publish() const {
+  if (status_.failed) return fail(ErrorCode::corrupt, status_.last_error);
   PublishedPolicy published{learner_->snapshot(), status_.version};
   const std::vector<std::string> arms = learner_->arms();
   std::vector<env::Candidate> candidates;

@@ -1,4 +1,7 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iostream>
+#include <string_view>
 
 #include "agent/commands/check_config.h"
 #include "agent/commands/drive.h"
@@ -8,11 +11,22 @@
 #include "agent/commands/simulate.h"
 #include "agent/commands/warm_start.h"
 
+namespace {
+
+bool is_command(const CLI::App& app, std::string_view name) {
+  const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+  return std::any_of(commands.begin(), commands.end(),
+                     [&](const CLI::App* command) { return command->get_name() == name; });
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   using namespace yardmaster::agent;
   CLI::App app("Yardmaster: routes each LLM query to the model that serves it best for its price");
   app.set_version_flag("--version", YARDMASTER_VERSION);
   app.require_subcommand(1);
+  app.footer("Example: yardmaster serve --config configs/demo.yaml");
   int exit_code = 0;
   add_serve(app, exit_code);
   add_check_config(app, exit_code);
@@ -21,6 +35,10 @@ int main(int argc, char** argv) {
   add_drive(app, exit_code);
   add_export(app, exit_code);
   add_import(app, exit_code);
+  if (argc > 1 && argv[1][0] != '-' && !is_command(app, argv[1])) {
+    std::cerr << "yardmaster: there is no command '" << argv[1] << "'; see yardmaster --help\n";
+    return 2;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -184,8 +184,11 @@ LoadedSnapshot Snapshots::load_newest(policies::Learner& learner, std::uint64_t 
     }
     if (parsed->fingerprint != fingerprint_) continue;
     if (parsed->version > newest_row) {
+      // Set aside for good: once the store has as many rows again, they will be other rows.
+      std::error_code error;
+      fs::rename(file.path, file.path.string() + ".refused", error);
       refuse("has learned " + std::to_string(parsed->version) + " rows, but the store has only " +
-             std::to_string(newest_row));
+             std::to_string(newest_row) + "; renamed to .refused");
       continue;
     }
     std::istringstream state{std::string(parsed->state)};

@@ -39,8 +39,9 @@ class Snapshots {
   Status save(const policies::Learner& learner, std::uint64_t version);
 
   /// Loads the newest good snapshot whose version is at most `newest_row`; a state that has
-  /// learned rows that the store does not have must not serve. Damaged ones are passed over, each
-  /// with a sentence in `refused`.
+  /// learned rows that the store does not have (after a power cut, or an older backup) must never
+  /// serve, so its file is renamed to .refused. Damaged ones are passed over. Each gets a sentence
+  /// in `refused`.
   LoadedSnapshot load_newest(policies::Learner& learner, std::uint64_t newest_row) const;
 
   /// Newest first, of this fingerprint. Unreadable files are left out.

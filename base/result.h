@@ -14,6 +14,7 @@ enum class ErrorCode {
   conflict,                 ///< contradicts what is already stored
   unavailable,              ///< may work later: overloaded, draining, disk full
   corrupt,                  ///< stored bytes do not check out
+  timed_out,                ///< a deadline passed
   io,                       ///< the operating system or the network refused
   unsupported,              ///< valid, but not by this version or configuration
   no_candidate,             ///< what the request asks leaves no model that may serve it

@@ -227,9 +227,9 @@ asio::awaitable<OpenAiUpstream::Exchange> OpenAiUpstream::exchange(UpstreamConne
 
 Error OpenAiUpstream::describe(const Exchange& failed) const {
   if (failed.too_late) {
-    return error(ErrorCode::io, "no answer before the deadline of " +
-                                    std::to_string(spec_.total_timeout.count()) +
-                                    " ms; use a faster model, or raise total_timeout_s");
+    return error(ErrorCode::timed_out, "no answer before the deadline of " +
+                                           std::to_string(spec_.total_timeout.count()) +
+                                           " ms; use a faster model, or raise total_timeout_s");
   }
   if (failed.error == http::error::body_limit) {
     return error(ErrorCode::io, "the answer is larger than " +

@@ -168,7 +168,9 @@ class BodyReader {
                   "the body has both 'messages' and 'query'; send one of them");
     }
     if (text != nullptr) {
-      if (!text->is_string() || text->get_string().empty()) return bad("query", "a string of text");
+      if (!text->is_string() || text->get_string().empty())
+        return bad("query", "a string that is not empty");
+      query_.is_short_form = true;
       query_.prompt_bytes = text->get_string().size();
       append(text->get_string());
       return {};

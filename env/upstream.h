@@ -54,8 +54,8 @@ class Upstream {
   virtual ~Upstream() = default;
 
   /// Sends the call and reads the whole answer. Fails with unavailable when no connection could
-  /// be had, with io when it broke or a deadline passed (the message says which), never later than
-  /// the total timeout. An HTTP error status is an answer, not a failure.
+  /// be had, with io when it broke, with timed_out when a deadline passed, never later than the
+  /// total timeout. An HTTP error status is an answer, not a failure.
   virtual boost::asio::awaitable<Result<ChatAnswer>> chat(ChatCall call) = 0;
 };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/api/request_options.h"
+
 namespace yardmaster::agent {
 
 namespace asio = boost::asio;
@@ -14,6 +16,18 @@ struct Api::Endpoint {
   Method handler;
   std::optional<Scope> scope;  ///< nothing: open to all
 };
+
+namespace {
+
+/// JSON by any of its names, nothing, or what curl and simple clients send by default.
+bool is_json_type(std::string_view content_type) {
+  const std::string_view type = content_type.substr(0, content_type.find_first_of("; "));
+  return type.empty() || type == "application/json" || type == "text/json" ||
+         type.ends_with("+json") || type == "text/plain" ||
+         type == "application/x-www-form-urlencoded" || type == "application/octet-stream";
+}
+
+}  // namespace
 
 const Api::Endpoint* Api::find_endpoint(std::string_view path) {
   using enum ServingMetrics::Endpoint;
@@ -54,6 +68,8 @@ asio::awaitable<HttpResponse> Api::handle(HttpRequest request) {
     response = error_response(
         405, std::string(endpoint->path) + " takes " + std::string(endpoint->method) + " only");
     response.headers.emplace_back("Allow", endpoint->method);
+  } else if (method == "POST" && !is_json_type(header(request, "content-type"))) {
+    response = error_response(415, "the content type is not JSON; send application/json");
   } else {
     Caller caller;
     bool let_in = true;

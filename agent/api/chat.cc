@@ -1,5 +1,7 @@
 // POST /v1/chat/completions: choose, log, call the upstream, report the outcome.
 
+#include <spdlog/spdlog.h>
+
 #include <chrono>
 
 #include "agent/api/api.h"
@@ -34,8 +36,7 @@ std::string attempt(const Decision& decision, const env::ModelSpec& model, std::
 HttpResponse upstream_failure(const Decision& decision, const env::ModelSpec& model,
                               const Result<env::ChatAnswer>& answer) {
   if (!answer) {
-    const bool timed_out = answer.error().message.find("deadline") != std::string::npos;
-    return error_response(timed_out ? 504 : 502,
+    return error_response(answer.error().code == ErrorCode::timed_out ? 504 : 502,
                           attempt(decision, model, "failed: " + answer.error().message),
                           "upstream_error");
   }
@@ -76,9 +77,9 @@ Outcome outcome_of(const Result<env::ChatAnswer>& answer, const env::Usage& usag
   }
   outcome.input_tokens = usage.input_tokens;
   outcome.output_tokens = usage.output_tokens;
-  if (usage.input_tokens) {
+  if (usage.input_tokens && usage.output_tokens) {
     outcome.cost_usd = model.cost_usd(static_cast<double>(*usage.input_tokens),
-                                      static_cast<double>(usage.output_tokens.value_or(0)));
+                                      static_cast<double>(*usage.output_tokens));
   }
   return outcome;
 }
@@ -117,7 +118,12 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_chat_model(const HttpReques
   const RouterService* service = services_.find_router(query.requested_model);
   if (service == nullptr) {
     target.model = services_.pool.find(query.requested_model);
-    if (target.model == nullptr || target.model->upstream.empty()) {
+    if (target.model != nullptr && target.model->upstream.empty()) {
+      co_return fail(ErrorCode::not_found, "no upstream serves model '" + query.requested_model +
+                                               "', so only /v1/route can choose it; name an "
+                                               "upstream for it in the config");
+    }
+    if (target.model == nullptr) {
       co_return fail(ErrorCode::not_found,
                      "there is no model or router '" + query.requested_model +
                          "' to send this to; GET /v1/models lists them, \"auto\" routes");
@@ -164,6 +170,12 @@ asio::awaitable<HttpResponse> Api::chat(HttpRequest request, Caller) {
     co_return error_response(400, "streaming is not supported yet; send \"stream\": false",
                              "unsupported_value", "stream");
   }
+  if (query->is_short_form) {
+    co_return error_response(400,
+                             "'messages' is missing; the short form {\"query\": ...} is for "
+                             "/v1/route",
+                             {}, "messages");
+  }
   if (query->requested_model.empty()) {
     co_return error_response(400, "'model' is missing; send \"auto\" to route", {}, "model");
   }
@@ -182,11 +194,12 @@ asio::awaitable<HttpResponse> Api::chat(HttpRequest request, Caller) {
   if (usage.input_tokens) {
     services_.tokens.observe(model.name, query->prompt_bytes, *usage.input_tokens);
   }
-  if (target->logged) {
+  // The client's own mistake says nothing about the model, so there is nothing to learn from it.
+  if (target->logged && !(answer && is_clients_fault(answer->status))) {
     const Status reported = co_await log_outcome(
         target->decision.id, outcome_of(answer, usage, model, services_.clock()),
         usage.response_id);
-    target->logged = reported.has_value();
+    if (!reported) spdlog::warn("an outcome is lost: {}", reported.error().message);
   }
 
   HttpResponse response;

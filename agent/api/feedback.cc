@@ -55,13 +55,16 @@ Result<OutcomeRequest> read_outcome(const json::object& body, Timestamp now, std
     return fail(ErrorCode::invalid_argument, "'status' must be \"ok\" or \"error\"");
   }
   request.outcome.status = status == "ok" ? Outcome::Status::ok : Outcome::Status::error;
+  if (request.outcome.error.size() > kMaxCommentBytes) {
+    return fail(ErrorCode::invalid_argument, "'error' holds up to 4096 bytes; shorten it");
+  }
   if (Status good = check_amount("latency_s", request.outcome.latency_s); !good) {
     return fail(good.error());
   }
   if (Status good = check_amount("cost_usd", request.outcome.cost_usd); !good) {
     return fail(good.error());
   }
-  auto parsed = DecisionId::parse(id);
+  auto parsed = parse_known_id(id);
   if (!parsed) return fail(parsed.error());
   request.id = *parsed;
   return request;
@@ -84,6 +87,9 @@ Result<FeedbackTarget> read_target(JsonFields& fields) {
   if (named != 1) {
     return fail(ErrorCode::invalid_argument,
                 "name one of 'decision_id', 'response_id' and 'session_id'");
+  }
+  if (target.kind == Kind::decision) {
+    if (auto id = parse_known_id(target.id); !id) return fail(id.error());
   }
   if (target.id.size() > kMaxIdBytes) {
     return fail(ErrorCode::invalid_argument, "the id is longer than 256 bytes");
@@ -185,13 +191,13 @@ asio::awaitable<Status> Api::log_outcome(DecisionId id, Outcome outcome, std::st
 
 /// Tokens times prices, where the outcome tells tokens and no cost and the model has prices.
 void Api::price_outcome(const DecisionId& id, Outcome& outcome) const {
-  if (outcome.cost_usd || !outcome.input_tokens) return;
+  if (outcome.cost_usd || !outcome.input_tokens || !outcome.output_tokens) return;
   const auto record = services_.store.find(id);
   if (!record) return;  // the store says so itself when the outcome is appended
   const env::ModelSpec* model = services_.pool.find(record->decision.model());
   if (model == nullptr) return;
   outcome.cost_usd = model->cost_usd(static_cast<double>(*outcome.input_tokens),
-                                     static_cast<double>(outcome.output_tokens.value_or(0)));
+                                     static_cast<double>(*outcome.output_tokens));
 }
 
 asio::awaitable<HttpResponse> Api::outcomes(HttpRequest request, Caller) {
@@ -235,7 +241,7 @@ asio::awaitable<HttpResponse> Api::feedback(HttpRequest request, Caller caller) 
       continue;
     }
     if (items.size() == 1 && item->feedback.idempotency_key.empty()) {
-      item->feedback.idempotency_key = header(request, "idempotency-key");
+      item->feedback.idempotency_key = header(request, "idempotency-key").substr(0, kMaxIdBytes);
     }
     good.push_back(std::move(*item));
     good_index.push_back(i);

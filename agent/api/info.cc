@@ -5,6 +5,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "agent/api/api.h"
+#include "agent/api/json_fields.h"
 #include "agent/api/openapi.h"
 #include "agent/api/prometheus.h"
 #include "agent/api/request_options.h"
@@ -69,7 +70,7 @@ asio::awaitable<HttpResponse> Api::models(HttpRequest, Caller) {
 asio::awaitable<HttpResponse> Api::decision(HttpRequest request, Caller) {
   std::string_view target(request.target().data(), request.target().size());
   target = target.substr(0, target.find('?'));
-  const auto id = DecisionId::parse(target.substr(target.rfind('/') + 1));
+  const auto id = parse_known_id(target.substr(target.rfind('/') + 1));
   if (!id) co_return to_response(id.error());
   const auto record = services_.store.find(*id);
   if (!record) co_return to_response(record.error());

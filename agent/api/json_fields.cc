@@ -59,6 +59,12 @@ std::optional<std::uint64_t> JsonFields::count(std::string_view name) {
   return std::nullopt;
 }
 
+Result<DecisionId> parse_known_id(std::string_view text) {
+  auto id = DecisionId::parse(text);
+  if (!id) id.error().code = ErrorCode::not_found;
+  return id;
+}
+
 Result<json::object> parse_object(std::string_view body) {
   boost::system::error_code error;
   json::value value = json::parse(body, error);

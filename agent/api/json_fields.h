@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/decision_id.h"
 #include "base/result.h"
 
 namespace yardmaster::agent {
@@ -35,6 +36,9 @@ class JsonFields {
   std::size_t asked_ = 0;
   Status status_;
 };
+
+/// Reads a decision id that a client sends. Text that is no id names no decision: not_found.
+Result<DecisionId> parse_known_id(std::string_view text);
 
 /// Parses a body that must be one JSON object. Fails with invalid_argument: malformed JSON,
 /// invalid UTF-8, or another type.

@@ -124,6 +124,7 @@ asio::awaitable<HttpResponse> Api::route(HttpRequest request, Caller) {
   const double overhead_us =
       std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
   context_.metrics->overhead.record_us(overhead_us);
+  response.headers.emplace_back("x-yardmaster-attempts", "0");
   response.headers.emplace_back("x-yardmaster-overhead-us",
                                 std::to_string(static_cast<std::uint64_t>(overhead_us)));
   co_return response;

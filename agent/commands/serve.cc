@@ -64,6 +64,9 @@ int serve(const std::string& config_file) {
     return 1;
   }
   spdlog::info("listening on {}:{}", config->listen.address, (*daemon)->port());
+  if (config->keys.empty()) {
+    spdlog::warn("no keys in the config: whoever reaches this address may use it");
+  }
   const int signal = shutdown.wait();
   spdlog::info("signal {}: draining", signal);
   (*daemon)->stop(kDrainGrace);

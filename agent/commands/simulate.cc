@@ -100,6 +100,13 @@ Result<std::vector<SimulationResult>> run_policies(const SimulationData& data,
 }
 
 int run_simulate(SimulateArguments& arguments) {
+  for (const double number : {arguments.options.weights.cost, arguments.options.weights.latency,
+                              arguments.options.half_life_decisions}) {
+    if (!std::isfinite(number)) {
+      std::cerr << "simulate: weights and half-life must be finite numbers\n";
+      return 2;
+    }
+  }
   const auto names = policies_to_run(arguments.policies);
   if (auto checked = check_policies(names); !checked) return failed(checked.error());
   const auto encoder = env::make_encoder(arguments.encoder, arguments.assets);
@@ -131,7 +138,7 @@ int run_simulate(SimulateArguments& arguments) {
 
 void add_simulate(CLI::App& app, int& exit_code) {
   auto* command =
-      app.add_subcommand("simulate", "replay a data set as an environment and compare policies");
+      app.add_subcommand("simulate", "Replay a data set as an environment and compare policies");
   auto arguments = std::make_shared<SimulateArguments>();
   SimulationOptions& options = arguments->options;
   command->add_option("--data", arguments->data, "outcome data set, JSON lines")

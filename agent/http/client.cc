@@ -55,9 +55,9 @@ asio::awaitable<Result<HttpClient::Answer>> HttpClient::send(std::string target,
                                            endpoint_.path + target, 11);
   request.set(http::field::host, endpoint_.host + ":" + endpoint_.port);
   if (!api_key_.empty()) request.set(http::field::authorization, "Bearer " + api_key_);
+  if (body) request.set(http::field::content_type, "application/json");
   for (const auto& [name, value] : headers) request.set(name, value);
   if (body) {
-    request.set(http::field::content_type, "application/json");
     request.body() = std::move(*body);
     request.prepare_payload();
   }

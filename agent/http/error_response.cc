@@ -71,6 +71,8 @@ unsigned http_status(ErrorCode code) {
       return 501;
     case ErrorCode::unavailable:
       return 503;
+    case ErrorCode::timed_out:
+      return 504;
     case ErrorCode::corrupt:
     case ErrorCode::io:
       return 500;

@@ -65,6 +65,13 @@ Result<MadeRow> RowMaker::from_decision(const DecisionRecord& record) const {
   const env::ModelSpec* model = pool_.find(decision.model());
   if (model == nullptr) return fail(ErrorCode::invalid_argument, not_in_pool(decision.model()));
 
+  for (const Feedback& feedback : record.feedback) {
+    if (objective_.find(feedback.metric) == nullptr) continue;
+    if (Status good = objective_.check(feedback.metric, feedback.value); !good) {
+      return fail(good.error());
+    }
+  }
+
   ArmOutcome outcome;
   outcome.model = model->name;
   outcome.propensity = decision.propensity();

@@ -80,8 +80,9 @@ TEST_F(Chat, StreamingIsRefusedForNowAndSaysSo) {
   EXPECT_THAT(reply.error(), HasSubstr("stream"));
 }
 
-TEST_F(Chat, AMissingModelIsRefused) {
+TEST_F(Chat, AMissingModelOrMissingMessagesAreRefused) {
   start();
+  EXPECT_EQ(post("/v1/chat/completions", R"({"model": "auto", "query": "hi"})").status, 400u);
   EXPECT_EQ(
       post("/v1/chat/completions", R"({"messages": [{"role": "user", "content": "hi"}]})").status,
       400u);

@@ -113,7 +113,8 @@ TEST_F(Daemon, UnknownRoutesMethodsRoutersAndIdsAre404Or405) {
   EXPECT_EQ(get("/v1/route").status, 405u);
   EXPECT_EQ(post("/v1/route", R"({"query": "hi", "model": "nobody"})").status, 404u);
   EXPECT_EQ(get("/v1/decisions/01900000-0000-7000-8000-000000000000").status, 404u);
-  EXPECT_EQ(get("/v1/decisions/not-an-id").status, 400u);
+  EXPECT_EQ(get("/v1/decisions/not-an-id").status, 404u);
+  EXPECT_EQ(post("/v1/route", R"({"query": "hi"})", {{"content-type", "text/xml"}}).status, 415u);
 }
 
 TEST_F(Daemon, ObserveServesTheBaselineAndLogsWhatThePolicyWouldHaveChosen) {

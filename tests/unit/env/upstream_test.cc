@@ -224,7 +224,7 @@ TEST(OpenAiUpstream, GivesUpAtTheDeadline) {
   spec.total_timeout = milliseconds(30);
   Client client(spec);
   const Error error = failure(client.chat());
-  EXPECT_EQ(error.code, ErrorCode::io);
+  EXPECT_EQ(error.code, ErrorCode::timed_out);
   EXPECT_THAT(error.message, HasSubstr("deadline of 30 ms"));
   EXPECT_EQ(server.connections(), 1);
   EXPECT_EQ(client.connections().open(), 0u);
