@@ -1,9 +1,12 @@
 #include "agent/config_reader.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
+#include <sstream>
 
 #include "agent/config_fields.h"
 
@@ -316,21 +319,52 @@ void MappingReader::finish() {
   }
 }
 
+/// Notes where the newest document starts.
+class DocumentStart final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override { start = mark; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+  YAML::Mark start;
+};
+
+/// The line of what follows the first document; nothing if there is only one. Not by LoadAll,
+/// which never ends on some malformed texts: their parser goes on finding documents.
+std::optional<int> second_document(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  DocumentStart document;
+  if (!parser.HandleNextDocument(document) || !parser.HandleNextDocument(document)) {
+    return std::nullopt;
+  }
+  return document.start.line + 1;
+}
+
 }  // namespace
 
 bool read_config(std::string_view text, const EnvironmentLookup& environment, Problems& problems,
                  Config& config) {
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.empty() || documents.front().IsNull()) return true;
-    if (documents.size() > 1) {
-      problems.add(line_of(documents[1]), "a config is one YAML document; remove the '---'");
+    const std::string whole(text);
+    const YAML::Node document = YAML::Load(whole);
+    if (document.IsNull()) return true;
+    if (const auto line = second_document(whole)) {
+      problems.add(*line, "a config is one YAML document; remove what begins here, or the '---'");
     }
-    MappingReader root({environment, problems}, documents.front(),
-                       std::string(MappingReader::kRoot));
+    MappingReader root({environment, problems}, document, std::string(MappingReader::kRoot));
     visit_config(root, config);
     root.finish();
-    return documents.front().IsMap();
+    return document.IsMap();
   } catch (const YAML::Exception& error) {
     problems.add(error.mark.line + 1, "this is not YAML: " + error.msg);
     return false;
