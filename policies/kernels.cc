@@ -3,14 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-// The sanitizers cannot instrument the resolvers that target_clones makes.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define YARDMASTER_MULTIVERSION \
-  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define YARDMASTER_MULTIVERSION
-#endif
+#include "policies/multiversion.h"
 
 namespace yardmaster::policies {
 
