@@ -156,7 +156,7 @@ bool check_permuted(SimulationData data) {
   options.weights = {kCostWeight, 0};
   options.seeds.clear();
   for (std::uint64_t seed = 0; seed < kSeeds; ++seed) options.seeds.push_back(seed);
-  const double fixed = agent::simulate_baselines(data, options)[0].mean_reward;
+  const double fixed = agent::simulate_baselines(data, options)->front().mean_reward;
   bool kept = true;
   for (const std::string& policy : policies::policy_names()) {
     const double reward = agent::simulate(data, policy, options, kSilent)->mean_reward;

@@ -1,16 +1,18 @@
 #include "agent/commands/simulate.h"
 
 #include <CLI/CLI.hpp>
-#include <boost/json/serialize.hpp>
-#include <fstream>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <cmath>
 #include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "agent/commands/json_file.h"
 #include "agent/progress.h"
 #include "agent/simulation.h"
-#include "agent/simulation_report.h"
+#include "agent/simulation/report.h"
 #include "env/encoder.h"
 #include "policies/policy.h"
 
@@ -26,6 +28,10 @@ struct SimulateArguments {
   std::string assets;  ///< empty: what is built in
   std::string warm_start;
   std::string json;
+  std::string feedback_delay = "0";
+  std::vector<std::string> judge_bias, price_changes, degradations, added, removed;
+  std::vector<double> cost_weights{ObjectiveWeights{}.cost};
+  std::uint64_t warm_logs = 0, warm_full = 0;
   SimulationOptions options;
 };
 
@@ -93,20 +99,73 @@ Result<std::vector<SimulationResult>> run_policies(const SimulationData& data,
     if (!result) return fail(result.error());
     results.push_back(std::move(*result));
   }
-  for (SimulationResult& baseline : simulate_baselines(data, options)) {
-    results.push_back(std::move(baseline));
-  }
+  auto baselines = simulate_baselines(data, options);
+  if (!baselines) return fail(baselines.error());
+  for (SimulationResult& baseline : *baselines) results.push_back(std::move(baseline));
   return results;
 }
 
+/// Reads the flags that hold more than a number.
+Status read_scenario(SimulateArguments& arguments) {
+  SimulationOptions& options = arguments.options;
+  auto delay = parse_delay(arguments.feedback_delay);
+  if (!delay) return fail(delay.error());
+  options.feedback.delay = *delay;
+  for (const std::string& text : arguments.judge_bias) {
+    auto bias = parse_bias(text);
+    if (!bias) return fail(bias.error());
+    options.feedback.biases.push_back(std::move(*bias));
+  }
+  using Kind = ScenarioEvent::Kind;
+  for (const auto& [kind, texts] : {std::pair{Kind::price, &arguments.price_changes},
+                                    {Kind::quality, &arguments.degradations},
+                                    {Kind::add, &arguments.added},
+                                    {Kind::remove, &arguments.removed}}) {
+    for (const std::string& text : *texts) {
+      auto event = parse_event(kind, text);
+      if (!event) return fail(event.error());
+      options.events.push_back(std::move(*event));
+    }
+  }
+  if (arguments.warm_logs > 0 && arguments.warm_full > 0) {
+    return fail(ErrorCode::invalid_argument,
+                "--warm-logs and --warm-full take the same rows; give one of them");
+  }
+  options.warm_full = arguments.warm_full > 0;
+  options.warm_rows = std::max(arguments.warm_logs, arguments.warm_full);
+  return {};
+}
+
+/// Every policy at every cost weight: prints a table each, and gives what --json writes: for one
+/// weight its object, for several {"runs": [...]}.
+Result<boost::json::object> run_all(const SimulationData& data,
+                                    const std::vector<std::string>& names,
+                                    SimulateArguments& arguments) {
+  boost::json::array runs;
+  for (const double cost_weight : arguments.cost_weights) {
+    arguments.options.weights.cost = cost_weight;
+    const auto results = run_policies(data, names, arguments.options);
+    if (!results) return fail(results.error());
+    if (!runs.empty()) std::cout << '\n';
+    print_table(std::cout, data, arguments.options, *results);
+    runs.push_back(results_json(arguments.data, data, arguments.options, *results));
+  }
+  if (runs.size() == 1) return std::move(runs.front().as_object());
+  return boost::json::object{{"runs", std::move(runs)}};
+}
+
 int run_simulate(SimulateArguments& arguments) {
-  for (const double number : {arguments.options.weights.cost, arguments.options.weights.latency,
-                              arguments.options.half_life_decisions}) {
+  std::vector<double> numbers = arguments.cost_weights;
+  numbers.push_back(arguments.options.weights.latency);
+  numbers.push_back(arguments.options.half_life_decisions);
+  numbers.push_back(arguments.options.feedback.judge_noise);
+  for (const double number : numbers) {
     if (!std::isfinite(number)) {
-      std::cerr << "simulate: weights and half-life must be finite numbers\n";
+      std::cerr << "simulate: weights, half-life and noise must be finite numbers\n";
       return 2;
     }
   }
+  if (auto read = read_scenario(arguments); !read) return failed(read.error());
   const auto names = policies_to_run(arguments.policies);
   if (auto checked = check_policies(names); !checked) return failed(checked.error());
   const auto encoder = env::make_encoder(arguments.encoder, arguments.assets);
@@ -120,18 +179,106 @@ int run_simulate(SimulateArguments& arguments) {
     warm = std::move(*loaded);
     arguments.options.warm_start = &warm;
   }
-  const auto results = run_policies(*data, names, arguments.options);
-  if (!results) return failed(results.error());
-  print_table(std::cout, *data, arguments.options, *results);
-  if (!arguments.json.empty()) {
-    std::ofstream file(arguments.json);
-    file << boost::json::serialize(results_json(arguments.data, *data, arguments.options, *results))
-         << '\n';
-    if (!file.flush()) {
-      return failed({ErrorCode::io, "cannot write '" + arguments.json + "'; check the path"});
-    }
-  }
-  return 0;
+  const auto json = run_all(*data, names, arguments);
+  if (!json) return failed(json.error());
+  if (arguments.json.empty()) return 0;
+  const auto written = write_json_file(arguments.json, *json);
+  return written ? 0 : failed(written.error());
+}
+
+void add_run_flags(CLI::App& command, SimulateArguments& arguments) {
+  SimulationOptions& options = arguments.options;
+  command.add_option("--data", arguments.data, "outcome data set, JSON lines")
+      ->required()
+      ->type_name("FILE");
+  command.add_option("--policy", arguments.policies, "policies by comma, or all")
+      ->delimiter(',')
+      ->capture_default_str()
+      ->type_name("NAMES");
+  command.add_option("--encoder", arguments.encoder, "what turns queries into features")
+      ->capture_default_str()
+      ->type_name("NAME");
+  command.add_option("--assets", arguments.assets, "directory of the encoders' tables")
+      ->type_name("DIR");
+  command
+      .add_option("--cost-weight", arguments.cost_weights,
+                  "quality that a USD is worth; several by comma are runs of their own")
+      ->delimiter(',')
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_option("--latency-weight", options.weights.latency, "quality that a second is worth")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_option("--seeds", options.seeds, "seeds by comma; each is a run of its own")
+      ->delimiter(',')
+      ->capture_default_str()
+      ->type_name("N");
+  command.add_option("--rounds", options.rounds, "decisions a seed; 0: once through the data")
+      ->capture_default_str();
+  command
+      .add_option("--half-life", options.half_life_decisions,
+                  "decisions after which an observation counts half; 0: never forget")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_option("--json", arguments.json, "write the results here too")->type_name("FILE");
+}
+
+void add_feedback_flags(CLI::App& command, SimulateArguments& arguments) {
+  FeedbackModel& feedback = arguments.options.feedback;
+  command
+      .add_option("--feedback-delay", arguments.feedback_delay,
+                  "decisions between a choice and the learning of it: N, exp:MEAN or "
+                  "uniform:LEAST:MOST")
+      ->capture_default_str()
+      ->type_name("DELAY");
+  command
+      .add_option("--feedback-rate", feedback.rate,
+                  "part of the decisions whose quality becomes known")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command
+      .add_option("--judge-noise", feedback.judge_noise,
+                  "standard deviation of what a judge adds to the quality that is learned")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command
+      .add_option("--judge-bias", arguments.judge_bias,
+                  "what the judge adds to every quality of one model; may be repeated")
+      ->type_name("MODEL=SHIFT");
+}
+
+void add_change_flags(CLI::App& command, SimulateArguments& arguments) {
+  command
+      .add_option("--price-change", arguments.price_changes,
+                  "from a round on a model costs FACTOR times as much; the policy is told its "
+                  "price. ROUND is a number or such as 50%")
+      ->type_name("MODEL=FACTOR@ROUND");
+  command
+      .add_option("--degrade", arguments.degradations,
+                  "from a round on a model's quality is FACTOR times as high, and nobody says so. "
+                  "MODEL best is the best fixed one")
+      ->type_name("MODEL=FACTOR@ROUND");
+  command.add_option("--add-model", arguments.added, "a model that is no candidate before a round")
+      ->type_name("MODEL@ROUND");
+  command
+      .add_option("--remove-model", arguments.removed,
+                  "a model that is no candidate from a round on")
+      ->type_name("MODEL@ROUND");
+}
+
+void add_warm_flags(CLI::App& command, SimulateArguments& arguments) {
+  command
+      .add_option("--warm-start", arguments.warm_start,
+                  "outcome data set learned first, with every model's outcome")
+      ->type_name("FILE");
+  command
+      .add_option("--warm-logs", arguments.warm_logs,
+                  "so many of the rows are learned first as logs of a uniformly random choice, and "
+                  "not played")
+      ->type_name("N");
+  command
+      .add_option("--warm-full", arguments.warm_full, "the same rows with every model's outcome")
+      ->type_name("N");
 }
 
 }  // namespace
@@ -140,54 +287,16 @@ void add_simulate(CLI::App& app, int& exit_code) {
   auto* command =
       app.add_subcommand("simulate", "Replay a data set as an environment and compare policies");
   auto arguments = std::make_shared<SimulateArguments>();
-  SimulationOptions& options = arguments->options;
-  command->add_option("--data", arguments->data, "outcome data set, JSON lines")
-      ->required()
-      ->type_name("FILE");
-  command->add_option("--policy", arguments->policies, "policies by comma, or all")
-      ->delimiter(',')
-      ->capture_default_str()
-      ->type_name("NAMES");
-  command->add_option("--encoder", arguments->encoder, "what turns queries into features")
-      ->capture_default_str()
-      ->type_name("NAME");
-  command->add_option("--assets", arguments->assets, "directory of the encoders' tables")
-      ->type_name("DIR");
-  command->add_option("--cost-weight", options.weights.cost, "quality that a USD is worth")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command->add_option("--latency-weight", options.weights.latency, "quality that a second is worth")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command->add_option("--seeds", options.seeds, "seeds by comma; each is a run of its own")
-      ->delimiter(',')
-      ->capture_default_str()
-      ->type_name("N");
-  command->add_option("--rounds", options.rounds, "decisions a seed; 0: once through the data")
-      ->capture_default_str();
-  command
-      ->add_option("--feedback-delay", options.feedback_delay,
-                   "decisions between a choice and the learning of it")
-      ->capture_default_str();
-  command
-      ->add_option("--feedback-rate", options.feedback_rate,
-                   "part of the decisions whose quality becomes known")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
-  command
-      ->add_option("--half-life", options.half_life_decisions,
-                   "decisions after which an observation counts half; 0: never forget")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command
-      ->add_option("--warm-start", arguments->warm_start,
-                   "outcome data set learned first, with every model's outcome")
-      ->type_name("FILE");
-  command->add_option("--json", arguments->json, "write the results here too")->type_name("FILE");
+  add_run_flags(*command, *arguments);
+  add_feedback_flags(*command, *arguments);
+  add_change_flags(*command, *arguments);
+  add_warm_flags(*command, *arguments);
   command->footer(
       "Example:\n"
       "  yardmaster simulate --data outcomes.jsonl --policy lints,linucb --cost-weight 30 \\\n"
-      "    --seeds 0,1,2,3,4 --json results.json");
+      "    --seeds 0,1,2,3,4 --json results.json\n"
+      "The best model becomes half as good at half time, unannounced:\n"
+      "  yardmaster simulate --data outcomes.jsonl --degrade best=0.5@50%");
   command->callback([arguments, &exit_code] { exit_code = run_simulate(*arguments); });
 }
 

@@ -50,7 +50,7 @@ const SimulationResult& find(const std::vector<SimulationResult>& results,
 }
 
 TEST(Simulation, BaselinesAreWhatAPersonWouldCompute) {
-  const auto results = simulate_baselines(two_models(2000), options_with(10));
+  const auto results = *simulate_baselines(two_models(2000), options_with(10));
   // a: quality .5; b: .5 - .1; the best per query: half 1, half 1 - .1.
   EXPECT_NEAR(find(results, "best_fixed").mean_reward, 0.5, 1e-12);
   EXPECT_NEAR(find(results, "oracle").mean_reward, 0.95, 1e-12);
@@ -86,7 +86,7 @@ TEST(Simulation, TheSameSeedsGiveTheSameFigures) {
 
 TEST(Simulation, ADelayLongerThanTheRunLeavesNothingToLearnFrom) {
   SimulationOptions options = options_with(0);
-  options.feedback_delay = 10'000;
+  options.feedback.delay.from = 10'000;
   const auto result = simulate(two_models(1000), "lints", options, kSilent);
   ASSERT_TRUE(result);
   EXPECT_NEAR(result->last_quarter_reward, 0.5, 0.1);
@@ -94,7 +94,7 @@ TEST(Simulation, ADelayLongerThanTheRunLeavesNothingToLearnFrom) {
 
 TEST(Simulation, WithoutFeedbackOnlyCostIsLearned) {
   SimulationOptions options = options_with(10);
-  options.feedback_rate = 0;
+  options.feedback.rate = 0;
   const auto result = simulate(two_models(1000), "lints", options, kSilent);
   ASSERT_TRUE(result);
   EXPECT_LT(result->mean_cost_usd, 0.005);      // learned: half would be .005

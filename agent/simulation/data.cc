@@ -1,0 +1,82 @@
+#include "agent/simulation/data.h"
+
+#include <unordered_map>
+
+namespace yardmaster::agent {
+
+TrainingRow empty_training_row(const SimulationData& data, std::size_t row,
+                               const ObjectiveWeights& weights) {
+  TrainingRow out;
+  out.features.encoder = data.encoder;
+  out.features.version = data.encoder_version;
+  const auto features = data.features_of(row);
+  out.features.values.assign(features.begin(), features.end());
+  out.weights = weights;
+  return out;
+}
+
+TrainingRow full_training_row(const SimulationData& data, std::size_t row,
+                              const ObjectiveWeights& weights) {
+  TrainingRow out = empty_training_row(data, row, weights);
+  for (std::size_t i = 0; i < data.models.size(); ++i) {
+    const SimulationData::Cell& cell = data.cell(row, i);
+    if (!cell.present) continue;
+    out.outcomes.push_back(
+        {data.models[i], 1, data.price_references[i], cell.quality, cell.cost_usd, cell.latency_s});
+  }
+  return out;
+}
+
+Result<SimulationData> load_simulation_data(const std::string& path, const env::Encoder& encoder,
+                                            const Progress& progress) {
+  auto reader = env::OutcomeReader::open(path);
+  if (!reader) return fail(reader.error());
+  auto prices = env::read_model_prices(path);
+  if (!prices) return fail(prices.error());
+
+  std::vector<env::OutcomeExample> examples;
+  SimulationData data;
+  std::unordered_map<std::string, std::size_t> index;
+  data.dimension = encoder.dimension();
+  data.encoder = encoder.name();
+  data.encoder_version = encoder.version();
+  while (auto example = reader->next()) {
+    for (const env::LoggedOutcome& outcome : example->outcomes) {
+      if (index.emplace(outcome.model, data.models.size()).second) {
+        data.models.push_back(outcome.model);
+      }
+    }
+    data.features.resize(data.features.size() + data.dimension);
+    encoder.encode(env::query_from_text(example->query),
+                   std::span(data.features).last(data.dimension));
+    example->query.clear();
+    examples.push_back(std::move(*example));
+    if (examples.size() % 512 == 0) {
+      progress(static_cast<double>(reader->bytes_read()) /
+               static_cast<double>(reader->file_bytes()));
+    }
+  }
+  data.refused = reader->refused();
+  if (examples.empty()) {
+    return fail(ErrorCode::invalid_argument,
+                "outcome data '" + path + "' holds no usable line" +
+                    (data.refused.empty() ? std::string("; it is empty")
+                                          : "; line " + std::to_string(data.refused[0].line) +
+                                                ": " + data.refused[0].reason));
+  }
+  data.price_references.assign(data.models.size(), 0);
+  for (const env::ModelSpec& model : *prices) {
+    const auto found = index.find(model.name);
+    if (found != index.end()) data.price_references[found->second] = model.price_reference();
+  }
+  data.cells.resize(examples.size() * data.models.size());
+  for (std::size_t row = 0; row < examples.size(); ++row) {
+    for (const env::LoggedOutcome& outcome : examples[row].outcomes) {
+      data.cells[row * data.models.size() + index[outcome.model]] = {
+          true, outcome.quality, outcome.cost_usd.value_or(0), outcome.latency_s};
+    }
+  }
+  return data;
+}
+
+}  // namespace yardmaster::agent
