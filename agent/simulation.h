@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/budget/pacer.h"
 #include "agent/simulation/data.h"
 #include "agent/simulation/scenario.h"
 #include "agent/simulation/tally.h"
@@ -22,6 +23,7 @@ struct SimulationOptions {
   std::uint64_t rounds = 0;  ///< 0: once through the rows that no warm start takes
   FeedbackModel feedback;
   std::vector<ScenarioEvent> events;
+  BudgetSettings budget;
   double exploration_floor = 0.001;
   double half_life_decisions = 0;
   const SimulationData* warm_start = nullptr;  ///< learned first, every model's outcome known

@@ -220,6 +220,12 @@ void add_run_flags(CLI::App& command, SimulateArguments& arguments) {
                   "decisions after which an observation counts half; 0: never forget")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  command
+      .add_option("--budget", options.budget.usd_per_query,
+                  "USD a query that spending is kept to; 0: none")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->type_name("USD_PER_QUERY");
   command.add_option("--json", arguments.json, "write the results here too")->type_name("FILE");
 }
 

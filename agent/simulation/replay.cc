@@ -5,7 +5,7 @@
 namespace yardmaster::agent {
 namespace {
 
-enum Stream : std::uint64_t { kChoice = 1, kWarmChoice = 5 };
+enum Stream : std::uint64_t { kChoice = 1, kWarmChoice = 5, kPacing = 6 };
 
 constexpr std::uint64_t kRoundsBetweenProgress = 512;
 
@@ -20,6 +20,8 @@ Replay::Replay(const World& world, const SimulationOptions& options, std::uint64
       order_(world.data().rows(), options.warm_rows, seed),
       choice_(seed, kChoice),
       warm_choice_(seed, kWarmChoice),
+      pacer_(options.budget.any() ? std::make_unique<BudgetPacer>(options.budget) : nullptr),
+      pacing_(seed, kPacing),
       tally_(world) {}
 
 Result<Replay> Replay::make(const World& world, const SimulationOptions& options,
@@ -96,26 +98,54 @@ Status Replay::step(std::uint64_t round, const Stretch& stretch) {
   auto chosen = choose(stretch, *row, round);
   if (!chosen) return fail(chosen.error());
   const std::size_t model = present_[*chosen];
-  tally_.add(world_.score(stretch, *row, model));
+  const RoundScore score = world_.score(stretch, *row, model);
+  tally_.add(score);
+  if (pacer_) pacer_->spent(decision_, score.cost_usd);
   TrainingRow seen = observed(stretch, *row, model, probabilities_[*chosen]);
+  seen.weights = weights_;
   seen.decision_sequence = first_sequence_ + round + 1;
   channel_.send(round, std::move(seen));
   return channel_.deliver(round, learned_, learner_);
 }
 
-/// The index among the row's candidates of the model drawn.
+/// The index in present_ of the model drawn; fills what is known of the choice.
 Result<std::size_t> Replay::choose(const Stretch& stretch, std::size_t row, std::uint64_t round) {
   world_.candidates(stretch, row, present_);
   candidates_.clear();
   for (const std::size_t model : present_) {
     candidates_.push_back({world_.data().models[model], world_.price_reference(stretch, model), 0});
   }
-  probabilities_.resize(candidates_.size());
   const env::Observation observation{world_.data().features_of(row), candidates_, options_.weights,
                                      first_sequence_ + round};
+  if (pacer_) return choose_paced(observation);
+  weights_ = options_.weights;
+  probabilities_.resize(candidates_.size());
   if (auto made = learner_.live().distribution(observation, probabilities_, {}); !made) {
     return fail(made.error());
   }
+  return draw();
+}
+
+/// The same within the budget: present_ is what the ceiling leaves.
+Result<std::size_t> Replay::choose_paced(const env::Observation& observation) {
+  auto paced = choose_within_budget(*pacer_, &learner_.live(), observation, Timestamp(), pacing_);
+  if (!paced) return fail(paced.error());
+  if (paced->probabilities.empty()) {
+    return fail(ErrorCode::invalid_argument, "the policy gave no valid distribution");
+  }
+  for (std::size_t i = 0; i < paced->kept.size(); ++i) present_[i] = present_[paced->kept[i]];
+  present_.resize(paced->kept.size());
+  weights_ = options_.weights;
+  weights_.cost += paced->added_cost_weight;
+  probabilities_ = std::move(paced->probabilities);
+  const std::size_t chosen = draw();
+  decision_ = DecisionId::make(Timestamp(), pacing_);
+  pacer_->decided(decision_, world_.data().models[present_[chosen]], paced->expected_usd[chosen],
+                  Timestamp());
+  return chosen;
+}
+
+std::size_t Replay::draw() {
   double left = choice_.uniform();
   std::size_t chosen = 0;
   while (chosen + 1 < probabilities_.size() && left >= probabilities_[chosen]) {

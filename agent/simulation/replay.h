@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "agent/budget/paced_choice.h"
 #include "agent/simulation.h"
 #include "agent/simulation/feedback.h"
 #include "agent/simulation/tally.h"
@@ -32,6 +34,8 @@ class Replay {
   void change_arms(const Stretch& stretch);
   Status step(std::uint64_t round, const Stretch& stretch);
   Result<std::size_t> choose(const Stretch& stretch, std::size_t row, std::uint64_t round);
+  Result<std::size_t> choose_paced(const env::Observation& observation);
+  std::size_t draw();
   TrainingRow observed(const Stretch& stretch, std::size_t row, std::size_t model,
                        double propensity);
 
@@ -46,6 +50,10 @@ class Replay {
   std::vector<std::size_t> present_;  ///< models that may serve the row at hand
   std::vector<env::Candidate> candidates_;
   std::vector<double> probabilities_;
+  ObjectiveWeights weights_;            ///< that the choice at hand was made with
+  std::unique_ptr<BudgetPacer> pacer_;  ///< nullptr: no budget
+  Rng pacing_;
+  DecisionId decision_;  ///< at hand
   Tally tally_;
 };
 

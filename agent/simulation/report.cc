@@ -58,6 +58,27 @@ void print_change(std::ostream& out, std::size_t index, std::span<const Simulati
   }
 }
 
+std::string signed_percent(double cost_usd, double budget_usd) {
+  return format("%+.2f%%", 100 * (cost_usd / budget_usd - 1));
+}
+
+/// How the learners kept to the budget: a line a policy.
+void print_budget(std::ostream& out, double budget_usd, std::span<const SimulationResult> results) {
+  const int width = name_width(results);
+  out << format("\n%-*s %12s %20s %22s\n", width, format("budget %g USD", budget_usd).c_str(),
+                "mean cost", "seeds", "highest from round 300");
+  for (const SimulationResult& result : results) {
+    if (is_baseline(result)) continue;
+    const auto& seeds = result.seed_costs_usd;
+    const auto [least, most] = std::minmax_element(seeds.begin(), seeds.end());
+    out << format(
+        "%-*s %12s %20s %22s\n", width, result.policy.c_str(),
+        signed_percent(result.mean_cost_usd, budget_usd).c_str(),
+        (signed_percent(*least, budget_usd) + " to " + signed_percent(*most, budget_usd)).c_str(),
+        signed_percent(result.highest_mean_cost_usd, budget_usd).c_str());
+  }
+}
+
 boost::json::array curve_json(const std::vector<CurvePoint>& curve) {
   boost::json::array points;
   for (const CurvePoint& point : curve) {
@@ -103,6 +124,8 @@ boost::json::object result_json(const SimulationResult& result) {
                            {"ci95", {result.ci95[0], result.ci95[1]}},
                            {"decisions_per_s", result.decisions_per_s},
                            {"seed_rewards", boost::json::value_from(result.seed_rewards)},
+                           {"seed_costs_usd", boost::json::value_from(result.seed_costs_usd)},
+                           {"highest_mean_cost_usd", result.highest_mean_cost_usd},
                            {"curve", curve_json(result.curve)}};
   if (!result.changes.empty()) json["changes"] = changes_json(result.changes);
   return json;
@@ -132,6 +155,8 @@ void print_table(std::ostream& out, const SimulationData& data, const Simulation
                                        : format("%11s", "-"))
         << '\n';
   }
+  const double budget = options.budget.usd_per_query;
+  if (budget > 0) print_budget(out, budget, results);
   for (std::size_t i = 0; i < results.front().changes.size(); ++i) print_change(out, i, results);
 }
 
@@ -140,13 +165,17 @@ boost::json::object results_json(const std::string& path, const SimulationData& 
                                  std::span<const SimulationResult> results) {
   boost::json::array rows;
   for (const SimulationResult& result : results) rows.push_back(result_json(result));
-  return {{"data", path},
-          {"rows", data.rows()},
-          {"models", boost::json::value_from(data.models)},
-          {"cost_weight", options.weights.cost},
-          {"seeds", boost::json::value_from(options.seeds)},
-          {"encoder", data.encoder},
-          {"results", rows}};
+  boost::json::object json{{"data", path},
+                           {"rows", data.rows()},
+                           {"models", boost::json::value_from(data.models)},
+                           {"cost_weight", options.weights.cost},
+                           {"seeds", boost::json::value_from(options.seeds)},
+                           {"encoder", data.encoder},
+                           {"results", rows}};
+  if (options.budget.usd_per_query > 0) {
+    json["budget_usd_per_query"] = options.budget.usd_per_query;
+  }
+  return json;
 }
 
 }  // namespace yardmaster::agent

@@ -122,6 +122,9 @@ void Tally::Sums::add(const RoundScore& score) {
 
 void Tally::add(const RoundScore& score) {
   all_.add(score);
+  if (round_ + 1 >= std::min(kSpendingSettled, total_)) {
+    highest_mean_cost_usd_ = std::max(highest_mean_cost_usd_, all_.cost / all_.rounds);
+  }
   if (round_ >= total_ - std::max(total_ / 4, std::uint64_t{1})) last_quarter_.add(score);
   curve_[round_ * curve_.size() / total_].add(score);
   for (Change& change : changes_) {
@@ -146,7 +149,12 @@ SimulationResult summarise(std::string policy, const World& world,
   out.ci95 = interval95(out.seed_rewards);
   const auto mean_of = [&](auto&& value) { return mean(each(tallies, value)); };
   out.mean_quality = mean_of([](const Tally& t) { return per_round(t.all(), &Sums::quality); });
-  out.mean_cost_usd = mean_of([](const Tally& t) { return per_round(t.all(), &Sums::cost); });
+  out.seed_costs_usd =
+      each(tallies, [](const Tally& t) { return per_round(t.all(), &Sums::cost); });
+  out.mean_cost_usd = mean(out.seed_costs_usd);
+  for (const Tally& tally : tallies) {
+    out.highest_mean_cost_usd = std::max(out.highest_mean_cost_usd, tally.highest_mean_cost_usd());
+  }
   out.last_quarter_reward =
       mean_of([](const Tally& t) { return per_round(t.last_quarter(), &Sums::reward); });
   out.regret = mean_of([](const Tally& t) { return t.all().regret; });

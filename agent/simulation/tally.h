@@ -56,12 +56,18 @@ struct SimulationResult {
   std::vector<double> seed_rewards;  ///< mean reward of each seed
   std::vector<CurvePoint> curve;     ///< kCurvePoints windows, or one a round if there are fewer
   std::vector<ChangeResult> changes;
+
+  std::vector<double> seed_costs_usd;  ///< mean cost of each seed
+
+  /// The highest mean cost so far after any round from kSpendingSettled on, of any seed.
+  double highest_mean_cost_usd = 0;
 };
 
 /// Sums of one replay.
 class Tally {
  public:
   static constexpr std::uint64_t kCurvePoints = 40;
+  static constexpr std::uint64_t kSpendingSettled = 300;
   static constexpr std::uint64_t kBeforeRounds = 200;
   static constexpr std::uint64_t kWindowRounds = 50;  ///< after a change
   static constexpr std::uint64_t kWindows = 40;       ///< at most so many are kept
@@ -86,6 +92,7 @@ class Tally {
   void set_seconds(double seconds) { seconds_ = seconds; }
 
   double seconds() const { return seconds_; }
+  double highest_mean_cost_usd() const { return highest_mean_cost_usd_; }
   const Sums& all() const { return all_; }
   const Sums& last_quarter() const { return last_quarter_; }
   const std::vector<Sums>& curve() const { return curve_; }
@@ -95,6 +102,7 @@ class Tally {
   std::uint64_t total_;
   std::uint64_t round_ = 0;
   double seconds_ = 0;
+  double highest_mean_cost_usd_ = 0;
   Sums all_, last_quarter_;
   std::vector<Sums> curve_;
   std::vector<Change> changes_;
