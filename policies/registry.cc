@@ -5,6 +5,7 @@
 #include "policies/choosers.h"
 #include "policies/linear_learner.h"
 #include "policies/policy.h"
+#include "policies/ppo_learner.h"
 #include "policies/static_learner.h"
 
 namespace yardmaster::policies {
@@ -29,34 +30,34 @@ std::unique_ptr<Learner> make_linear(const PolicyOptions& options,
   return make_linear_learner(linear_options(options), options, std::move(chooser));
 }
 
-std::unique_ptr<Learner> make_epsilon_greedy(const PolicyOptions& options) {
+Result<std::unique_ptr<Learner>> make_epsilon_greedy(const PolicyOptions& options) {
   return make_linear(options, make_epsilon_greedy_chooser(kEpsilonScale));
 }
 
-std::unique_ptr<Learner> make_fixed(const PolicyOptions& options) {
+Result<std::unique_ptr<Learner>> make_fixed(const PolicyOptions& options) {
   return make_static_learner(
       options, make_fixed_chooser(options.models.empty() ? "" : options.models.front()), 0);
 }
 
-std::unique_ptr<Learner> make_linucb(const PolicyOptions& options) {
+Result<std::unique_ptr<Learner>> make_linucb(const PolicyOptions& options) {
   return make_linear(options, make_ucb_chooser(kUcbAlpha));
 }
 
-std::unique_ptr<Learner> make_lints(const PolicyOptions& options) {
+Result<std::unique_ptr<Learner>> make_lints(const PolicyOptions& options) {
   return make_linear(options, make_thompson_chooser(kThompsonScale));
 }
 
-std::unique_ptr<Learner> make_random(const PolicyOptions& options) {
+Result<std::unique_ptr<Learner>> make_random(const PolicyOptions& options) {
   return make_static_learner(options, make_uniform_chooser(), options.exploration_floor);
 }
 
-std::unique_ptr<Learner> make_squarecb(const PolicyOptions& options) {
+Result<std::unique_ptr<Learner>> make_squarecb(const PolicyOptions& options) {
   return make_linear(options, make_squarecb_chooser(kSquareCbScale));
 }
 
 struct Entry {
   std::string_view name;
-  std::unique_ptr<Learner> (*make)(const PolicyOptions&);
+  Result<std::unique_ptr<Learner>> (*make)(const PolicyOptions&);
 };
 
 constexpr std::array kPolicies = {
@@ -64,6 +65,7 @@ constexpr std::array kPolicies = {
     Entry{"fixed", make_fixed},
     Entry{"lints", make_lints},
     Entry{"linucb", make_linucb},
+    Entry{"ppo", make_ppo_learner},
     Entry{"random", make_random},
     Entry{"squarecb", make_squarecb},
 };

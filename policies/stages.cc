@@ -8,10 +8,8 @@
 
 namespace yardmaster::policies {
 
-namespace {
-
-Status check(const env::Observation& observation, std::span<double> probabilities,
-             std::span<Score> scores) {
+Status check_observation(const env::Observation& observation, std::span<const double> probabilities,
+                         std::span<const Score> scores) {
   const std::size_t candidates = observation.candidates.size();
   if (candidates == 0) {
     return fail(ErrorCode::invalid_argument, "no candidates: a policy needs at least one");
@@ -40,8 +38,6 @@ Status check(const env::Observation& observation, std::span<double> probabilitie
   return {};
 }
 
-}  // namespace
-
 StagedPolicy::StagedPolicy(std::shared_ptr<const Scorer> scorer,
                            std::shared_ptr<const Chooser> chooser, double exploration_floor)
     : scorer_(std::move(scorer)),
@@ -50,7 +46,9 @@ StagedPolicy::StagedPolicy(std::shared_ptr<const Scorer> scorer,
 
 Status StagedPolicy::distribution(const env::Observation& observation,
                                   std::span<double> probabilities, std::span<Score> scores) const {
-  if (auto checked = check(observation, probabilities, scores); !checked) return checked;
+  if (auto checked = check_observation(observation, probabilities, scores); !checked) {
+    return checked;
+  }
   boost::container::small_vector<Score, 64> own(observation.candidates.size());
   if (scorer_) {
     const std::span<Score> out(own.data(), own.size());

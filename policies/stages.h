@@ -47,6 +47,11 @@ class StagedPolicy final : public Policy {
   double exploration_floor_;
 };
 
+/// What every policy demands: at least one candidate, a probability (and a score, or none) for
+/// each, prices, estimates, features and weights that are finite. Fails with invalid_argument.
+Status check_observation(const env::Observation& observation, std::span<const double> probabilities,
+                         std::span<const Score> scores);
+
 /// Gives each of the K probabilities at least floor / K and makes them sum to 1: they are
 /// normalised, then mixed with the uniform distribution.
 void mix_floor(double floor, std::span<double> probabilities);
