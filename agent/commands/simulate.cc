@@ -12,6 +12,7 @@
 #include "agent/commands/json_file.h"
 #include "agent/progress.h"
 #include "agent/simulation.h"
+#include "agent/simulation/cascade.h"
 #include "agent/simulation/report.h"
 #include "env/encoder.h"
 #include "policies/policy.h"
@@ -33,6 +34,8 @@ struct SimulateArguments {
   std::vector<double> cost_weights{ObjectiveWeights{}.cost};
   std::uint64_t warm_logs = 0, warm_full = 0;
   SimulationOptions options;
+  bool cascade = false;
+  CascadeOptions cascade_options;
 };
 
 int failed(const Error& error) {
@@ -105,6 +108,22 @@ Result<std::vector<SimulationResult>> run_policies(const SimulationData& data,
   return results;
 }
 
+/// What plays the queries as cascades; which players there are is not for the caller to choose.
+Result<std::vector<SimulationResult>> run_cascade(const SimulationData& data,
+                                                  const SimulateArguments& arguments) {
+  CascadeOptions options = arguments.cascade_options;
+  options.cost_weight = arguments.options.weights.cost;
+  options.seeds = arguments.options.seeds;
+  options.rounds = arguments.options.rounds;
+  ProgressBar bar(std::cerr, stderr_is_terminal(), "ppo, percent",
+                  std::chrono::steady_clock::now());
+  auto results = simulate_cascade(data, options, [&](double part) {
+    bar.update(static_cast<std::uint64_t>(100 * part), 100, std::chrono::steady_clock::now());
+  });
+  bar.finish();
+  return results;
+}
+
 /// Reads the flags that hold more than a number.
 Status read_scenario(SimulateArguments& arguments) {
   SimulationOptions& options = arguments.options;
@@ -144,7 +163,8 @@ Result<boost::json::object> run_all(const SimulationData& data,
   boost::json::array runs;
   for (const double cost_weight : arguments.cost_weights) {
     arguments.options.weights.cost = cost_weight;
-    const auto results = run_policies(data, names, arguments.options);
+    const auto results = arguments.cascade ? run_cascade(data, arguments)
+                                           : run_policies(data, names, arguments.options);
     if (!results) return fail(results.error());
     if (!runs.empty()) std::cout << '\n';
     print_table(std::cout, data, arguments.options, *results);
@@ -287,6 +307,23 @@ void add_warm_flags(CLI::App& command, SimulateArguments& arguments) {
       ->type_name("N");
 }
 
+void add_cascade_flags(CLI::App& command, SimulateArguments& arguments) {
+  CascadeOptions& options = arguments.cascade_options;
+  command
+      .add_flag("--cascade", arguments.cascade,
+                "play queries as cascades of drafts that a judge scores: ppo, a tuned ladder, each "
+                "fixed model")
+      ->excludes("--policy");
+  command.add_option("--tries", options.tries, "drafts after which a cascade is cut off")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command
+      .add_option("--judge-error", options.judge_error,
+                  "probability with which a draft's score is turned round")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+}
+
 }  // namespace
 
 void add_simulate(CLI::App& app, int& exit_code) {
@@ -297,6 +334,7 @@ void add_simulate(CLI::App& app, int& exit_code) {
   add_feedback_flags(*command, *arguments);
   add_change_flags(*command, *arguments);
   add_warm_flags(*command, *arguments);
+  add_cascade_flags(*command, *arguments);
   command->footer(
       "Example:\n"
       "  yardmaster simulate --data outcomes.jsonl --policy lints,linucb --cost-weight 30 \\\n"
