@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "env/encoder.h"
 #include "policies/policy.h"
 
 namespace yardmaster::agent {
@@ -136,7 +137,7 @@ void check_routers(const Config& config, Problems& problems) {
   if (config.routers.empty()) problems.add_at("routers", "is empty; list one, or leave it out");
   check_names("routers", config.routers, problems);
   const auto models = names_of(config.models);
-  const std::vector<std::string_view> encoders{"static", "hash"};
+  const std::vector<std::string_view> encoders{"static", "hash", "minilm:FOLDER"};
   for (std::size_t i = 0; i < config.routers.size(); ++i) {
     const RouterConfig& router = config.routers[i];
     const std::string place = entry("routers", i);
@@ -149,7 +150,7 @@ void check_routers(const Config& config, Problems& problems) {
                       "is " + quoted(router.name) + ", as a model is; names must differ");
     }
     check_policy(config, place + ".policy", router.policy, problems);
-    if (!contains(encoders, router.encoder)) {
+    if (!env::is_encoder_name(router.encoder)) {
       problems.add_at(place + ".encoder",
                       "cannot be " + quoted(router.encoder) + suggest(router.encoder, encoders));
     }

@@ -42,7 +42,7 @@ std::string body_of(const std::string& text) {
 }
 
 void use_encoder(benchmark::State& state, const char* name) {
-  const auto encoder = make_encoder(name, YARDMASTER_ASSET_DIR);
+  const auto encoder = make_encoder(name, {.asset_directory = YARDMASTER_ASSET_DIR});
   if (!encoder) throw std::runtime_error(encoder.error().message);
   const Query query = query_from_text(kilobyte_of_text());
   std::vector<float> values((*encoder)->dimension());

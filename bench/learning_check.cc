@@ -175,7 +175,7 @@ int main(int argc, char** argv) {
     std::cerr << "usage: learning_check OUTCOMES.jsonl\n";
     return 2;
   }
-  const auto encoder = env::make_encoder("static", YARDMASTER_ASSET_DIR);
+  const auto encoder = env::make_encoder("static", {.asset_directory = YARDMASTER_ASSET_DIR});
   if (!encoder) {
     std::cerr << encoder.error().message << '\n';
     return 1;

@@ -2,21 +2,49 @@
 
 #include "env/builtin_table.h"
 #include "env/hash_encoder.h"
+#include "env/minilm_encoder.h"
 #include "env/static_encoder.h"
 
 namespace yardmaster::env {
+namespace {
 
-Result<std::unique_ptr<Encoder>> make_encoder(std::string_view name, std::string_view asset_dir) {
+constexpr std::string_view kMiniLm = "minilm:";
+
+Result<std::unique_ptr<Encoder>> make_static(const std::string& path) {
+  auto table = path.empty() ? StaticTable::parse(builtin_static_table(), "the built-in table")
+                            : StaticTable::read(path);
+  if (!table) return fail(table.error());
+  return std::make_unique<StaticEncoder>(std::move(*table));
+}
+
+}  // namespace
+
+void Encoder::encode_all(std::span<const Query* const> queries, std::span<float> out) const {
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    encode(*queries[i], out.subspan(i * dimension(), dimension()));
+  }
+}
+
+bool is_encoder_name(std::string_view name) {
+  return name == "static" || name == "hash" ||
+         (name.starts_with(kMiniLm) && name.size() > kMiniLm.size());
+}
+
+Result<std::unique_ptr<Encoder>> make_encoder(std::string_view name, const EncoderFiles& files) {
+  if (!is_encoder_name(name)) {
+    return fail(ErrorCode::invalid_argument, "encoder '" + std::string(name.substr(0, 64)) +
+                                                 "' is not known; choose static, hash or "
+                                                 "minilm:FOLDER");
+  }
   if (name == "hash") return std::make_unique<HashEncoder>();
   if (name == "static") {
-    auto table = asset_dir.empty()
-                     ? StaticTable::parse(builtin_static_table(), "the built-in table")
-                     : StaticTable::read(std::string(asset_dir) + "/static_v1.bin");
-    if (!table) return fail(table.error());
-    return std::make_unique<StaticEncoder>(std::move(*table));
+    return make_static(files.asset_directory.empty() ? ""
+                                                     : files.asset_directory + "/static_v1.bin");
   }
-  return fail(ErrorCode::invalid_argument, "encoder '" + std::string(name.substr(0, 64)) +
-                                               "' is not known; choose static or hash");
+  auto minilm =
+      MiniLmEncoder::open(std::string(name.substr(kMiniLm.size())), files.cache_directory);
+  if (!minilm) return fail(minilm.error());
+  return std::move(*minilm);
 }
 
 }  // namespace yardmaster::env

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -19,7 +20,7 @@ class Encoder {
  public:
   virtual ~Encoder() = default;
 
-  /// The config's name for it: "static", "hash".
+  /// The config's name for it: "static", "hash", "minilm" (without its path).
   virtual std::string_view name() const = 0;
 
   /// Changes whenever the same query would give other values.
@@ -29,12 +30,27 @@ class Encoder {
 
   /// Writes dimension() finite values; `out.size()` must be dimension().
   virtual void encode(const Query& query, std::span<float> out) const = 0;
+
+  /// The same for many at once, one row of dimension() values each: faster where is_slow().
+  virtual void encode_all(std::span<const Query* const> queries, std::span<float> out) const;
+
+  /// Takes milliseconds, not microseconds: too long for a thread that serves.
+  virtual bool is_slow() const { return false; }
 };
 
-/// Makes the encoder that the config or the command line names. "static" has its table built in;
-/// with `asset_dir` it reads another from there. Fails with invalid_argument for an unknown name
-/// (the message lists the known), with io or corrupt for a table that is missing or damaged.
+/// Where encoders find and keep files.
+struct EncoderFiles {
+  std::string asset_directory{};  ///< "static" reads static_v1.bin there; empty: its built-in table
+  std::string cache_directory{};  ///< slow encoders keep vectors of texts there; empty: nowhere
+};
+
+/// Makes the encoder that the config or the command line names: "static" (its table is built in),
+/// "hash", "minilm:FOLDER". Fails with invalid_argument for an unknown name (the message lists the
+/// known), with io, corrupt or unsupported for files that are missing, damaged, or of another kind.
 Result<std::unique_ptr<Encoder>> make_encoder(std::string_view name,
-                                              std::string_view asset_dir = {});
+                                              const EncoderFiles& files = {});
+
+/// Whether make_encoder knows a name of that form, whatever its files hold.
+bool is_encoder_name(std::string_view name);
 
 }  // namespace yardmaster::env

@@ -22,11 +22,20 @@ namespace {
 
 constexpr std::size_t kRefusedShown = 5;
 
+/// Where programs keep what they can make again (XDG Base Directory Specification).
+std::string default_cache_directory() {
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {
+    return std::string(cache) + "/yardmaster";
+  }
+  const char* home = std::getenv("HOME");
+  return home == nullptr || *home == '\0' ? "" : std::string(home) + "/.cache/yardmaster";
+}
+
 struct SimulateArguments {
   std::string data;
   std::vector<std::string> policies{"default"};
   std::string encoder = "static";
-  std::string assets;  ///< empty: what is built in
+  env::EncoderFiles encoder_files{.cache_directory = default_cache_directory()};
   std::string warm_start;
   std::string json;
   std::string feedback_delay = "0";
@@ -188,7 +197,7 @@ int run_simulate(SimulateArguments& arguments) {
   if (auto read = read_scenario(arguments); !read) return failed(read.error());
   const auto names = policies_to_run(arguments.policies);
   if (auto checked = check_policies(names); !checked) return failed(checked.error());
-  const auto encoder = env::make_encoder(arguments.encoder, arguments.assets);
+  const auto encoder = env::make_encoder(arguments.encoder, arguments.encoder_files);
   if (!encoder) return failed(encoder.error());
   const auto data = load(arguments.data, **encoder);
   if (!data) return failed(data.error());
@@ -218,7 +227,14 @@ void add_run_flags(CLI::App& command, SimulateArguments& arguments) {
   command.add_option("--encoder", arguments.encoder, "what turns queries into features")
       ->capture_default_str()
       ->type_name("NAME");
-  command.add_option("--assets", arguments.assets, "directory of the encoders' tables")
+  command
+      .add_option("--assets", arguments.encoder_files.asset_directory,
+                  "directory of the encoders' tables")
+      ->type_name("DIR");
+  command
+      .add_option("--cache", arguments.encoder_files.cache_directory,
+                  "directory in which slow encoders keep vectors of texts; '' keeps none")
+      ->capture_default_str()
       ->type_name("DIR");
   command
       .add_option("--cost-weight", arguments.cost_weights,

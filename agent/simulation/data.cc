@@ -27,6 +27,41 @@ TrainingRow full_training_row(const SimulationData& data, std::size_t row,
   return out;
 }
 
+namespace {
+
+/// Encodes queries some at a time, as slow encoders want them.
+class FeatureMaker {
+ public:
+  FeatureMaker(const env::Encoder& encoder, SimulationData& data) : encoder_(encoder), data_(data) {
+    data_.dimension = encoder.dimension();
+    data_.encoder = encoder.name();
+    data_.encoder_version = encoder.version();
+  }
+
+  void add(std::string_view text) {
+    waiting_.push_back(env::query_from_text(text));
+    if (waiting_.size() == kQueriesAtOnce) encode();
+  }
+
+  void encode() {
+    std::vector<const env::Query*> queries;
+    for (const env::Query& query : waiting_) queries.push_back(&query);
+    const std::size_t values = queries.size() * data_.dimension;
+    data_.features.resize(data_.features.size() + values);
+    encoder_.encode_all(queries, std::span(data_.features).last(values));
+    waiting_.clear();
+  }
+
+ private:
+  static constexpr std::size_t kQueriesAtOnce = 64;
+
+  const env::Encoder& encoder_;
+  SimulationData& data_;
+  std::vector<env::Query> waiting_;
+};
+
+}  // namespace
+
 Result<SimulationData> load_simulation_data(const std::string& path, const env::Encoder& encoder,
                                             const Progress& progress) {
   auto reader = env::OutcomeReader::open(path);
@@ -37,25 +72,22 @@ Result<SimulationData> load_simulation_data(const std::string& path, const env::
   std::vector<env::OutcomeExample> examples;
   SimulationData data;
   std::unordered_map<std::string, std::size_t> index;
-  data.dimension = encoder.dimension();
-  data.encoder = encoder.name();
-  data.encoder_version = encoder.version();
+  FeatureMaker features(encoder, data);
   while (auto example = reader->next()) {
     for (const env::LoggedOutcome& outcome : example->outcomes) {
       if (index.emplace(outcome.model, data.models.size()).second) {
         data.models.push_back(outcome.model);
       }
     }
-    data.features.resize(data.features.size() + data.dimension);
-    encoder.encode(env::query_from_text(example->query),
-                   std::span(data.features).last(data.dimension));
+    features.add(example->query);
     example->query.clear();
     examples.push_back(std::move(*example));
-    if (examples.size() % 512 == 0) {
+    if (examples.size() % 64 == 0) {
       progress(static_cast<double>(reader->bytes_read()) /
                static_cast<double>(reader->file_bytes()));
     }
   }
+  features.encode();
   data.refused = reader->refused();
   if (examples.empty()) {
     return fail(ErrorCode::invalid_argument,

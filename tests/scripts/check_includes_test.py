@@ -22,6 +22,7 @@ class CheckIncludes(unittest.TestCase):
             ("tests/unit/env/query_test.cc", '"tests/common/temp_dir.h"'),
             ("env/query.cc", "<string>"),
             ("policies/linear_model.cc", "<torch/torch.h>"),
+            ("env/minilm_network.cc", "<ATen/ATen.h>"),
         ]:
             self.assertIsNone(rule(path, include), (path, include))
 
@@ -32,9 +33,10 @@ class CheckIncludes(unittest.TestCase):
         self.assertEqual(rule("base/a.h", '"env/query.h"'), "base may include no other folder")
         self.assertIsNotNone(rule("agent/a.cc", '"tests/common/temp_dir.h"'))
 
-    def test_torch_is_for_sources_of_policies_only(self):
-        for path in ["policies/a.h", "agent/a.cc", "tests/unit/policies/a_test.cc"]:
-            self.assertIn("LibTorch", rule(path, "<torch/torch.h>"))
+    def test_torch_is_for_sources_of_policies_and_env_only(self):
+        for path in ["policies/a.h", "env/a.h", "agent/a.cc", "tests/unit/policies/a_test.cc"]:
+            for include in ["<torch/torch.h>", "<ATen/ATen.h>", "<c10/core/Device.h>"]:
+                self.assertIn("LibTorch", rule(path, include))
 
     def test_our_files_are_named_from_the_top_and_in_quotes(self):
         self.assertIsNotNone(rule("env/query.cc", '"query.h"'))

@@ -26,7 +26,7 @@ class LoadTest : public testing::Test {
     b.name = "b";
     pool_ = std::make_unique<env::ModelPool>(*env::ModelPool::make({a, b}));
     objective_ = std::make_unique<env::QualityObjective>(objective());
-    encoder_ = *env::make_encoder("hash", "");
+    encoder_ = *env::make_encoder("hash");
     maker_ = std::make_unique<RowMaker>(*encoder_, *pool_, *objective_, ObjectiveWeights{});
   }
 

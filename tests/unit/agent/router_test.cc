@@ -56,7 +56,7 @@ class RouterTest : public ::testing::Test {
   }
 
   env::ModelPool pool_ = env::ModelPool::make({named("a"), named("b"), named("c")}).value();
-  std::unique_ptr<env::Encoder> encoder_ = std::move(env::make_encoder("hash", "").value());
+  std::unique_ptr<env::Encoder> encoder_ = std::move(env::make_encoder("hash").value());
   env::TokenEstimator tokens_{pool_};
   env::Query query_ = env::query_from_text("why is the sky blue");
   Rng rng_{11};

@@ -31,7 +31,7 @@ class RowMakerTest : public testing::Test {
     quality.name = "quality";
     objective_ =
         std::make_unique<env::QualityObjective>(*env::QualityObjective::make({quality}, {}));
-    encoder_ = *env::make_encoder("hash", "");
+    encoder_ = *env::make_encoder("hash");
     maker_ = std::make_unique<RowMaker>(*encoder_, *pool_, *objective_, kWeights);
   }
 

@@ -29,7 +29,8 @@ double dot(std::span<const float> a, std::span<const float> b) {
 
 class EveryEncoder : public testing::TestWithParam<const char*> {
  protected:
-  std::unique_ptr<Encoder> encoder_ = make_encoder(GetParam(), kAssetDir).value();
+  std::unique_ptr<Encoder> encoder_ =
+      make_encoder(GetParam(), {.asset_directory = kAssetDir}).value();
 
   /// The part that says what the query is about.
   std::vector<float> subject(std::string_view text) const {
@@ -45,7 +46,7 @@ INSTANTIATE_TEST_SUITE_P(Encoders, EveryEncoder, testing::Values("static", "hash
 TEST_P(EveryEncoder, CarriesTheNameItWasAskedForBy) { EXPECT_EQ(encoder_->name(), GetParam()); }
 
 TEST_P(EveryEncoder, GivesTheSameForTheSame) {
-  const auto again = make_encoder(GetParam(), kAssetDir).value();
+  const auto again = make_encoder(GetParam(), {.asset_directory = kAssetDir}).value();
   const Query query = query_from_text("What is the capital of France?");
   EXPECT_EQ(encode(*encoder_, query), encode(*again, query));
   EXPECT_EQ(encoder_->version(), again->version());
@@ -87,7 +88,7 @@ TEST_P(EveryEncoder, HasASquaredNormOfAboutOneOnRealQueries) {
 }
 
 TEST(StaticEncoder, KnowsWordsOfOneSubjectWithoutSharedWords) {
-  const auto encoder = make_encoder("static", kAssetDir).value();
+  const auto encoder = make_encoder("static", {.asset_directory = kAssetDir}).value();
   const auto subject = [&](std::string_view text) {
     std::vector<float> values = encode(*encoder, query_from_text(text));
     values.resize(StaticTable::kDimension);
@@ -100,15 +101,15 @@ TEST(StaticEncoder, KnowsWordsOfOneSubjectWithoutSharedWords) {
 }
 
 TEST(Encoders, DifferInVersion) {
-  EXPECT_NE(make_encoder("static", kAssetDir).value()->version(),
-            make_encoder("hash", kAssetDir).value()->version());
+  EXPECT_NE(make_encoder("static", {.asset_directory = kAssetDir}).value()->version(),
+            make_encoder("hash", {.asset_directory = kAssetDir}).value()->version());
 }
 
 TEST(Encoders, RefuseAnUnknownNameAndListTheKnown) {
-  const auto encoder = make_encoder("bert", kAssetDir);
+  const auto encoder = make_encoder("bert", {.asset_directory = kAssetDir});
   ASSERT_FALSE(encoder);
   EXPECT_EQ(encoder.error().code, ErrorCode::invalid_argument);
-  EXPECT_NE(encoder.error().message.find("static or hash"), std::string::npos);
+  EXPECT_NE(encoder.error().message.find("static, hash or minilm:FOLDER"), std::string::npos);
 }
 
 class Table : public testing::Test {
@@ -154,7 +155,7 @@ TEST_F(Table, IsRefusedInANewerFormat) {
 }
 
 TEST_F(Table, IsMissedWithItsPath) {
-  const auto encoder = make_encoder("static", "/nonexistent");
+  const auto encoder = make_encoder("static", {.asset_directory = "/nonexistent"});
   ASSERT_FALSE(encoder);
   EXPECT_EQ(encoder.error().code, ErrorCode::io);
   EXPECT_NE(encoder.error().message.find("/nonexistent/static_v1.bin"), std::string::npos);
