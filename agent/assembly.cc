@@ -129,6 +129,8 @@ std::unique_ptr<Services> Assembly::make_services(replay::Store& store,
     settings.store_queries = config_.store_queries;
     settings.weights = weights(config_.objective);
     settings.max_cost_weight = config_.objective.max_cost_weight;
+    settings.budget = {router.budget_usd_per_query, router.budget_usd_per_day,
+                       router.budget_exhausted == RouterConfig::Exhausted::refuse};
     services->routers.push_back(
         {std::make_unique<Router>(std::move(settings), *pool_, encoder_of(router), *tokens_),
          policy_name(router)});

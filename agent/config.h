@@ -61,6 +61,11 @@ struct RouterConfig {
     observe  ///< the baseline is served; what the policy would have chosen is logged
   };
 
+  enum class Exhausted {
+    cheapest,  ///< where every candidate could break the budget, the cheapest serves
+    refuse     ///< the query is refused
+  };
+
   std::string name = "auto";
   std::string policy = "default";  ///< docs/policies.md lists them
   std::string encoder = "static";  ///< docs/encoders.md lists them
@@ -70,6 +75,9 @@ struct RouterConfig {
   double exploration_floor = 0.001;  ///< probability that all candidates share evenly
   double half_life_decisions = 0;    ///< after so many an observation counts half; 0: never forget
   std::uint64_t seed = 0;            ///< of the policy's random numbers
+  double budget_usd_per_query = 0;   ///< mean that spending is kept to; 0: none
+  double budget_usd_per_day = 0;     ///< sum over a UTC day; 0: none
+  Exhausted budget_exhausted = Exhausted::cheapest;
 };
 
 /// `objective`: what a good decision is.

@@ -154,6 +154,12 @@ void check_routers(const Config& config, Problems& problems) {
       problems.add_at(place + ".encoder",
                       "cannot be " + quoted(router.encoder) + suggest(router.encoder, encoders));
     }
+    const bool budget = router.budget_usd_per_query > 0 || router.budget_usd_per_day > 0;
+    if (budget && router.mode == RouterConfig::Mode::observe) {
+      problems.add_at(place + ".mode",
+                      "is observe, in which the baseline serves whatever it costs; use serve, or "
+                      "take the budget out");
+    }
     if (!router.baseline.empty() && !contains(models, router.baseline)) {
       problems.add_at(place + ".baseline", "names " + quoted(router.baseline) +
                                                ", which is not in models" +

@@ -11,6 +11,7 @@ constexpr std::uint64_t kGibibyte = 1u << 30;
 // Each in the order of the enumeration that it names.
 constexpr std::array<std::string_view, 2> kUpstreamKinds{"openai", "simulated"};
 constexpr std::array<std::string_view, 2> kModes{"serve", "observe"};
+constexpr std::array<std::string_view, 2> kExhausted{"cheapest", "refuse"};
 constexpr std::array<std::string_view, 2> kMetricTypes{"float", "boolean"};
 constexpr std::array<std::string_view, 2> kOptimize{"max", "min"};
 constexpr std::array<std::string_view, 3> kJudges{"earliest", "latest", "mean"};
@@ -77,6 +78,9 @@ void visit_router(FieldVisitor& visitor, RouterConfig& router) {
   visitor.number("exploration_floor", router.exploration_floor, kLeastFloor, 1);
   visitor.number("half_life_decisions", router.half_life_decisions, 0, kAnyNumber);
   visitor.integer("seed", router.seed);
+  visitor.number("budget_usd_per_query", router.budget_usd_per_query, 0, kAnyNumber);
+  visitor.number("budget_usd_per_day", router.budget_usd_per_day, 0, kAnyNumber);
+  visitor.choice_of("budget_exhausted", kExhausted, router.budget_exhausted);
 }
 
 void visit_objective(FieldVisitor& visitor, ObjectiveConfig& objective) {

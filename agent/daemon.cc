@@ -14,6 +14,7 @@
 #include "agent/api/api.h"
 #include "agent/api/services.h"
 #include "agent/assembly.h"
+#include "agent/budget/restore.h"
 #include "agent/http/server.h"
 
 namespace yardmaster::agent {
@@ -150,6 +151,13 @@ Status RunningDaemon::start_learning() {
 
 Status RunningDaemon::start_serving() {
   services_ = assembly_->make_services(*store_, *learner_);
+  for (const RouterService& service : services_->routers) {
+    const RouterSettings& settings = service.router->settings();
+    if (service.router->pacer() == nullptr) continue;
+    const Status counted = restore_budget(*store_, settings.name, settings.weights.cost,
+                                          services_->clock(), *service.router->pacer());
+    if (!counted) return fail(counted.error());
+  }
   std::random_device entropy;
   std::uint16_t port = config_.listen.port;
   for (unsigned i = 0; i < config_.listen.io_threads; ++i) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 #include "env/observation.h"
 
@@ -16,13 +17,11 @@ double expected_output_tokens(const env::Query& query) {
   return std::min(static_cast<double>(*query.max_output_tokens), kTypicalOutputTokens);
 }
 
-bool is_distribution(std::span<const double> probabilities) {
-  double sum = 0;
-  for (const double p : probabilities) {
-    if (!(p >= 0)) return false;
-    sum += p;
-  }
-  return std::abs(sum - 1) < 1e-6;
+std::string over_budget(double expected_usd, double left_usd) {
+  char text[120];
+  std::snprintf(text, sizeof text, "the budget: it is expected to cost %.3g USD, and %.3g is left",
+                expected_usd, std::max(0.0, left_usd));
+  return text;
 }
 
 }  // namespace
@@ -42,6 +41,7 @@ std::size_t sample_index(std::span<const double> probabilities, Rng& rng) {
 Router::Router(RouterSettings settings, const env::ModelPool& pool, const env::Encoder& encoder,
                const env::TokenEstimator& tokens)
     : settings_(std::move(settings)), pool_(pool), encoder_(encoder), tokens_(tokens) {
+  if (settings_.budget.any()) pacer_ = std::make_unique<BudgetPacer>(settings_.budget);
   if (settings_.baseline.empty()) settings_.baseline = pool_.models().front().name;
 }
 
@@ -51,7 +51,7 @@ Result<Routed> Router::decide(const RouteRequest& request, const PublishedPolicy
   if (!weights_used) return fail(weights_used.error());
   auto candidates = filter(request);
   if (!candidates) return fail(candidates.error());
-  const Choice choice = choice_among(*candidates, *request.query);
+  Choice choice = choice_among(*candidates, *request.query);
 
   Routed routed;
   Decision& decision = routed.decision;
@@ -62,10 +62,17 @@ Result<Routed> Router::decide(const RouteRequest& request, const PublishedPolicy
   describe(*request.query, decision);
   decision.weights = *weights_used;
   decision.policy_version = policy.version;
-  for (const env::ModelSpec* model : choice.models) decision.candidates.push_back(model->name);
   decision.filtered = std::move(candidates->filtered);
 
-  routed.policy_failed = !ask_policy(policy, choice, decisions, routed);
+  const env::Observation observation{decision.features.values, choice.views, decision.weights,
+                                     decisions};
+  if (pacer_) {
+    const Status asked = ask_within_budget(policy, observation, rng, choice, routed);
+    if (!asked) return fail(asked.error());
+  } else {
+    routed.policy_failed = !ask_policy(policy, observation, routed);
+  }
+  for (const env::ModelSpec* model : choice.models) decision.candidates.push_back(model->name);
   if (routed.policy_failed) {
     routed.policy_probabilities.assign(choice.models.size(), 0.0);
     routed.policy_probabilities[choice.baseline] = 1;
@@ -78,6 +85,9 @@ Result<Routed> Router::decide(const RouteRequest& request, const PublishedPolicy
   const double learned = routed.scores.empty() ? 0 : routed.scores[decision.chosen].cost_usd;
   decision.estimated_cost_usd = routed.model->cost_usd(choice.input_tokens, choice.output_tokens)
                                     .value_or(std::max(0.0, learned));
+  if (pacer_) {
+    pacer_->decided(decision.id, routed.model->name, choice.expected_usd[decision.chosen], now);
+  }
   return routed;
 }
 
@@ -101,6 +111,11 @@ Router::Choice Router::choice_among(const env::Candidates& candidates,
   }
   choice.input_tokens = tokens_.estimate(query);
   choice.output_tokens = expected_output_tokens(query);
+  for (const env::ModelSpec* model : choice.models) {
+    choice.views.push_back(
+        {model->name, model->price_reference(),
+         model->cost_usd(choice.input_tokens, choice.output_tokens).value_or(0)});
+  }
   return choice;
 }
 
@@ -128,22 +143,46 @@ Result<ObjectiveWeights> Router::weights(const RouteRequest& request) const {
 }
 
 /// Fills the policy's probabilities and scores; false if the policy gave no valid distribution.
-bool Router::ask_policy(const PublishedPolicy& policy, const Choice& choice,
-                        std::uint64_t decisions, Routed& routed) const {
+bool Router::ask_policy(const PublishedPolicy& policy, const env::Observation& observation,
+                        Routed& routed) const {
   if (policy.policy == nullptr) return false;
-  const std::size_t count = choice.models.size();
-  std::vector<env::Candidate> views(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const env::ModelSpec& model = *choice.models[i];
-    views[i] = {model.name, model.price_reference(),
-                model.cost_usd(choice.input_tokens, choice.output_tokens).value_or(0)};
-  }
-  const env::Observation observation{routed.decision.features.values, views,
-                                     routed.decision.weights, decisions};
+  const std::size_t count = observation.candidates.size();
   routed.policy_probabilities.resize(count);
   routed.scores.resize(count);
   return policy.policy->distribution(observation, routed.policy_probabilities, routed.scores) &&
          is_distribution(routed.policy_probabilities);
+}
+
+/// The same at the budget's price; leaves in `choice` what the ceiling leaves.
+Status Router::ask_within_budget(const PublishedPolicy& policy, const env::Observation& observation,
+                                 Rng& rng, Choice& choice, Routed& routed) const {
+  Decision& decision = routed.decision;
+  auto paced = choose_within_budget(*pacer_, policy.policy.get(), observation, decision.time, rng);
+  if (!paced) return fail(paced.error());
+  for (const PacedChoice::Over& over : paced->over) {
+    decision.filtered.push_back(
+        {choice.models[over.candidate]->name, over_budget(over.expected_usd, paced->left_usd)});
+  }
+  choice.keep(paced->kept, paced->expected_usd);
+  routed.policy_failed = paced->probabilities.empty();
+  routed.policy_probabilities = std::move(paced->probabilities);
+  routed.scores = std::move(paced->scores);
+  routed.budget = Routed::Budget{paced->added_cost_weight, paced->left_usd};
+  decision.weights.cost += paced->added_cost_weight;
+  return {};
+}
+
+/// Where the baseline goes, the cheapest that stays stands in.
+void Router::Choice::keep(const std::vector<std::size_t>& kept,
+                          std::vector<double> expected_usd_of_kept) {
+  const auto stays = std::find(kept.begin(), kept.end(), baseline);
+  expected_usd = std::move(expected_usd_of_kept);
+  baseline = static_cast<std::size_t>(
+      stays != kept.end()
+          ? stays - kept.begin()
+          : std::min_element(expected_usd.begin(), expected_usd.end()) - expected_usd.begin());
+  for (std::size_t i = 0; i < kept.size(); ++i) models[i] = models[kept[i]];
+  models.resize(kept.size());
 }
 
 /// Mode and share mix the policy's distribution with the baseline; the draw is from the mixture,

@@ -1,11 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "agent/budget/paced_choice.h"
+#include "agent/budget/pacer.h"
 #include "agent/policy_slot.h"
 #include "base/decision.h"
 #include "base/random.h"
@@ -28,6 +31,7 @@ struct RouterSettings {
   bool store_queries = false;
   ObjectiveWeights weights;
   double max_cost_weight = 0;  ///< a request may ask for weights up to this
+  BudgetSettings budget;
 };
 
 /// One routing request.
@@ -47,11 +51,17 @@ struct Routed {
   const env::ModelSpec* model = nullptr;
   std::vector<double> policy_probabilities;  ///< before mode and share, in candidates' order
   std::vector<policies::Score> scores;       ///< what the policy expects of each candidate
-  bool policy_failed = false;  ///< the policy gave no valid distribution; the baseline was taken
+  struct Budget {
+    double cost_weight = 0;  ///< that the pacer added
+    double left_usd = 0;     ///< what the decision might cost
+  };
+  std::optional<Budget> budget;  ///< of a router that has one
+  bool policy_failed = false;    ///< the policy gave no valid distribution; the baseline was taken
 };
 
 /// Decides: filter, encode, distribution, sample. The only place where a model is sampled, so the
-/// logged propensity is the probability drawn with. Immutable; any thread.
+/// logged propensity is the probability drawn with. Immutable but for the budget's pacer, which is
+/// thread-safe; any thread.
 class Router {
  public:
   /// All references outlive the router.
@@ -62,9 +72,13 @@ class Router {
 
   /// `decisions` counts those made before, the clock of the policies' schedules. Fails with
   /// invalid_argument where the query excludes every model (each one's reason in the message) or
-  /// asks for weights out of bounds.
+  /// asks for weights out of bounds, with unavailable where the budget refuses it.
   Result<Routed> decide(const RouteRequest& request, const PublishedPolicy& policy,
                         std::uint64_t decisions, Timestamp now, Rng& rng) const;
+
+  /// nullptr without a budget. It counts each decision that decide() makes; tell it of outcomes,
+  /// and of decisions that were not served.
+  BudgetPacer* pacer() const { return pacer_.get(); }
 
   /// Fills what a decision says of the query itself: features, weights, its text if it is kept.
   void describe(const env::Query& query, Decision& decision) const;
@@ -73,22 +87,29 @@ class Router {
   /// What the decision can be made among.
   struct Choice {
     std::vector<const env::ModelSpec*> models;
+    std::vector<env::Candidate> views;  ///< of the models, for policies
     double input_tokens = 0;
     double output_tokens = 0;
-    std::size_t baseline = 0;  ///< index into models
+    std::size_t baseline = 0;          ///< index into models
+    std::vector<double> expected_usd;  ///< of the models; only with a budget
+
+    void keep(const std::vector<std::size_t>& kept, std::vector<double> expected_usd_of_kept);
   };
 
   Result<env::Candidates> filter(const RouteRequest& request) const;
   Result<ObjectiveWeights> weights(const RouteRequest& request) const;
   Choice choice_among(const env::Candidates& candidates, const env::Query& query) const;
-  bool ask_policy(const PublishedPolicy& policy, const Choice& choice, std::uint64_t decisions,
+  bool ask_policy(const PublishedPolicy& policy, const env::Observation& observation,
                   Routed& routed) const;
+  Status ask_within_budget(const PublishedPolicy& policy, const env::Observation& observation,
+                           Rng& rng, Choice& choice, Routed& routed) const;
   void apply_mode(std::size_t baseline, bool baseline_only, Rng& rng, Routed& routed) const;
 
   RouterSettings settings_;
   const env::ModelPool& pool_;
   const env::Encoder& encoder_;
   const env::TokenEstimator& tokens_;
+  std::unique_ptr<BudgetPacer> pacer_;
 };
 
 /// The index drawn from `probabilities` (which sum to 1) by one number of `rng`.

@@ -53,9 +53,15 @@ Result<SimulationResult> simulate(const SimulationData& data, std::string_view p
 /// What needs no learning, on the same shuffles: best_fixed (one model from the first round to the
 /// last, the best in hindsight over the whole data), best_switching (only where the scenario
 /// changes something: the best model of each time between changes), random (uniform among the
-/// candidates of the round), oracle (the best candidate for each query). Fails like make_world.
+/// candidates of the round), oracle (the best candidate for each query). With a budget and no
+/// changes also what it could buy: best_mix (a coin between the two fixed models whose mix on the
+/// budget is best) and budget_oracle (the choices that maximise the sum of rewards within the
+/// budget, every outcome known: the linear program's, by its dual). Fails like make_world.
 Result<std::vector<SimulationResult>> simulate_baselines(const SimulationData& data,
                                                          const SimulationOptions& options);
+
+/// Whether simulate_baselines() has a result of that name.
+bool is_baseline(std::string_view policy);
 
 /// The world that the options describe. Fails with invalid_argument where they do not fit the data.
 Result<World> make_world(const SimulationData& data, const SimulationOptions& options);

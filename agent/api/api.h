@@ -44,6 +44,8 @@ class Api {
   struct ChatTarget;
 
   Result<Routed> decide(const RouterService& service, const RouteRequest& request);
+  void take_back(const RouterService& service, const Routed& routed);
+  void count_cost(const DecisionId& id, std::optional<double> cost_usd);
   void count_decision(const Routed& routed, bool logged);
   boost::asio::awaitable<Status> log_decision(Decision decision);
   boost::asio::awaitable<Status> log_outcome(DecisionId id, Outcome outcome,

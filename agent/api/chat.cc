@@ -7,6 +7,7 @@
 #include "agent/api/api.h"
 #include "agent/api/request_options.h"
 #include "agent/await_callback.h"
+#include "agent/budget/restore.h"
 
 namespace yardmaster::agent {
 
@@ -138,6 +139,7 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_chat_model(const HttpReques
   target.logged = (co_await log_decision(routed->decision)).has_value();
   if (!target.logged && !options->baseline_only) {
     options->baseline_only = true;
+    take_back(*service, *routed);
     routed = decide(*service, *options);
     if (!routed) co_return fail(routed.error());
   }
@@ -195,11 +197,14 @@ asio::awaitable<HttpResponse> Api::chat(HttpRequest request, Caller) {
     services_.tokens.observe(model.name, query->prompt_bytes, *usage.input_tokens);
   }
   // The client's own mistake says nothing about the model, so there is nothing to learn from it.
-  if (target->logged && !(answer && is_clients_fault(answer->status))) {
-    const Status reported = co_await log_outcome(
-        target->decision.id, outcome_of(answer, usage, model, services_.clock()),
-        usage.response_id);
+  const bool clients_fault = answer && is_clients_fault(answer->status);
+  Outcome outcome = outcome_of(answer, usage, model, services_.clock());
+  if (target->logged && !clients_fault) {
+    const Status reported =
+        co_await log_outcome(target->decision.id, std::move(outcome), usage.response_id);
     if (!reported) spdlog::warn("an outcome is lost: {}", reported.error().message);
+  } else {
+    count_cost(target->decision.id, cost_of(outcome));
   }
 
   HttpResponse response;

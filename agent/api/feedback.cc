@@ -11,6 +11,7 @@
 #include "agent/api/json_fields.h"
 #include "agent/api/request_options.h"
 #include "agent/await_callback.h"
+#include "agent/budget/restore.h"
 
 namespace yardmaster::agent {
 
@@ -182,11 +183,22 @@ HttpResponse feedback_response(const std::vector<FeedbackResult>& results) {
 
 }  // namespace
 
+/// Tells the budget that the decision was made on, if there is one.
+void Api::count_cost(const DecisionId& id, std::optional<double> cost_usd) {
+  if (!cost_usd) return;
+  for (const RouterService& service : services_.routers) {
+    if (BudgetPacer* pacer = service.router->pacer()) pacer->spent(id, *cost_usd);
+  }
+}
+
 asio::awaitable<Status> Api::log_outcome(DecisionId id, Outcome outcome, std::string response_id) {
+  const std::optional<double> cost_usd = cost_of(outcome);
   auto append = [&](std::function<void(Status)> done) {
     services_.store.append_outcome(id, std::move(outcome), std::move(response_id), std::move(done));
   };
-  co_return co_await await_callback<Status>(append);
+  const Status stored = co_await await_callback<Status>(append);
+  if (stored) count_cost(id, cost_usd);
+  co_return stored;
 }
 
 /// Tokens times prices, where the outcome tells tokens and no cost and the model has prices.

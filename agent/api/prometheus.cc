@@ -159,6 +159,43 @@ void add_rewards(const Services& services, std::vector<MetricFamily>& families) 
   families.push_back(std::move(count));
 }
 
+void add_budgets(const Services& services, std::vector<MetricFamily>& families) {
+  struct Figure {
+    const char* name;
+    const char* help;
+    MetricType type;
+    double (*value)(const BudgetSettings& settings, const BudgetStatus& status);
+  };
+  static constexpr std::array<Figure, 7> kFigures{{
+      {"budget_usd_per_query", "The router's budget a query, 0: none.", MetricType::Gauge,
+       [](const auto& settings, const auto&) { return settings.usd_per_query; }},
+      {"budget_usd_per_day", "The router's budget a UTC day, 0: none.", MetricType::Gauge,
+       [](const auto& settings, const auto&) { return settings.usd_per_day; }},
+      {"budget_queries_total", "Decisions counted.", MetricType::Counter,
+       [](const auto&, const auto& status) { return static_cast<double>(status.queries); }},
+      {"budget_spent_usd_total", "What they cost, or are expected to.", MetricType::Gauge,
+       [](const auto&, const auto& status) { return status.spent_usd; }},
+      {"budget_spent_today_usd", "The same, of this UTC day.", MetricType::Gauge,
+       [](const auto&, const auto& status) { return status.spent_today_usd; }},
+      {"budget_cost_weight", "Quality per USD that the last decision's cost weight was raised by.",
+       MetricType::Gauge, [](const auto&, const auto& status) { return status.cost_weight; }},
+      {"budget_left_usd", "What the next decision may cost at most.", MetricType::Gauge,
+       [](const auto&, const auto& status) { return status.left_usd; }},
+  }};
+  for (const Figure& figure : kFigures) {
+    MetricFamily out = family(figure.name, figure.help, figure.type, {});
+    for (const RouterService& service : services.routers) {
+      BudgetPacer* pacer = service.router->pacer();
+      if (pacer == nullptr) continue;
+      const double value = figure.value(pacer->settings(), pacer->status(services.clock()));
+      const Labels labels{{"router", service.router->settings().name}};
+      out.metric.push_back(figure.type == MetricType::Counter ? counter(value, labels)
+                                                              : gauge(value, labels));
+    }
+    if (!out.metric.empty()) families.push_back(std::move(out));
+  }
+}
+
 }  // namespace
 
 std::string prometheus_text(const Services& services) {
@@ -168,6 +205,7 @@ std::string prometheus_text(const Services& services) {
   add_feedback(services, families);
   add_store(services, families);
   add_rewards(services, families);
+  add_budgets(services, families);
   std::ostringstream out;
   prometheus::TextSerializer().Serialize(out, families);
   return std::move(out).str();

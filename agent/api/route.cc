@@ -52,6 +52,10 @@ std::string route_body(const Routed& routed, bool explain, bool degraded) {
       filtered.push_back({{"model", left_out.model}, {"reason", left_out.reason}});
     }
     body["filtered"] = std::move(filtered);
+    if (routed.budget) {
+      body["budget"] = {{"cost_weight", routed.budget->cost_weight},
+                        {"left_usd", routed.budget->left_usd}};
+    }
   }
   return json::serialize(body);
 }
@@ -63,6 +67,10 @@ Result<Routed> Api::decide(const RouterService& service, const RouteRequest& req
   return service.router->decide(request, context_.policies[index].current(),
                                 services_.decisions.load(std::memory_order_relaxed),
                                 services_.clock(), context_.rng);
+}
+
+void Api::take_back(const RouterService& service, const Routed& routed) {
+  if (BudgetPacer* pacer = service.router->pacer()) pacer->cancelled(routed.decision.id);
 }
 
 void Api::count_decision(const Routed& routed, bool logged) {
@@ -108,6 +116,7 @@ asio::awaitable<HttpResponse> Api::route(HttpRequest request, Caller) {
   if (!logged && !options->baseline_only) {
     // What cannot be logged must not explore: the baseline answers in the policy's place.
     options->baseline_only = true;
+    take_back(*service, *routed);
     routed = decide(*service, *options);
     if (!routed) co_return to_response(routed.error());
   }

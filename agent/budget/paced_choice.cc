@@ -7,15 +7,6 @@
 namespace yardmaster::agent {
 namespace {
 
-bool is_distribution(std::span<const double> probabilities) {
-  double sum = 0;
-  for (const double p : probabilities) {
-    if (!(p >= 0)) return false;
-    sum += p;
-  }
-  return std::abs(sum - 1) < 1e-6;
-}
-
 /// Fills probabilities and scores; leaves them empty where the policy gives no valid distribution.
 void ask(const policies::Policy* policy, const env::Observation& observation,
          std::vector<double>& probabilities, std::vector<policies::Score>& scores) {
@@ -46,6 +37,15 @@ std::vector<CandidateForecast> forecast(const env::Observation& observation, dou
 }
 
 }  // namespace
+
+bool is_distribution(std::span<const double> values) {
+  double sum = 0;
+  for (const double p : values) {
+    if (!(p >= 0)) return false;
+    sum += p;
+  }
+  return std::abs(sum - 1) < 1e-6;
+}
 
 Result<PacedChoice> choose_within_budget(BudgetPacer& pacer, const policies::Policy* policy,
                                          const env::Observation& observation, Timestamp now,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "agent/budget/pacer.h"
@@ -26,6 +27,9 @@ struct PacedChoice {
   std::vector<double> probabilities;    ///< of the kept; empty where the policy gave no valid ones
   std::vector<policies::Score> scores;  ///< of the kept; empty as they are
 };
+
+/// Whether the values are probabilities that sum to 1.
+bool is_distribution(std::span<const double> values);
 
 /// Asks the policy (nullptr: there is none) with the pacer's price on top of the observation's cost
 /// weight, takes out the candidates that would break the ceiling, and asks again among the rest.

@@ -9,10 +9,12 @@ namespace {
 
 using Seconds = std::chrono::duration<double>;
 
-constexpr std::size_t kWindow = 256;  // queries whose forecasts set the price
-constexpr double kMemory = 200;       // queries over which the policy is compared with greed
-constexpr double kStep = 1.01;        // prices are drawn so far to both sides of a step
-constexpr double kLargestWanted = 4;  // budgets that a query may be meant to cost
+constexpr std::size_t kWindow = 256;      // queries whose forecasts set the price
+constexpr std::size_t kLeastWindow = 8;   // below it a price from before a restart stays
+constexpr std::uint64_t kSolveEvery = 4;  // decisions; a search takes as long as some policies
+constexpr double kMemory = 200;           // queries over which the policy is compared with greed
+constexpr double kStep = 1.01;            // prices are drawn so far to both sides of a step
+constexpr double kLargestWanted = 4;      // budgets that a query may be meant to cost
 
 // What is not known yet must be tried: the first queries may borrow from each other.
 constexpr double kOpeningQueries = 100;
@@ -55,13 +57,16 @@ double BudgetPacer::ModelCosts::deviation(double expected_usd) const {
 double BudgetPacer::cost_weight(Timestamp now, Rng& rng) {
   const std::lock_guard lock(mutex_);
   start_day(now);
+  if (first_weight_ && window_.size() < kLeastWindow) return weight_ = *first_weight_;
   const double mean = wanted(now);
   const double prior = kMemory / 10 * mean;
   const double aim = mean > 0 ? mean * (greedy_cost_ + prior) / (policy_cost_ + prior) : 0;
-  const ScoreWindow::Crossing crossing = window_.crossing(aim);
-  const double fall = crossing.below_cost - crossing.above_cost;
-  const double below_share = fall > 0 ? (aim - crossing.above_cost) / fall : 0;
-  weight_ = rng.uniform() < below_share ? crossing.below / kStep : crossing.above * kStep;
+  if (asked_++ % kSolveEvery == 0 || window_.size() < kLeastWindow) {
+    crossing_ = window_.crossing(aim);
+  }
+  const double fall = crossing_.below_cost - crossing_.above_cost;
+  const double below_share = fall > 0 ? (aim - crossing_.above_cost) / fall : 0;
+  weight_ = rng.uniform() < below_share ? crossing_.below / kStep : crossing_.above * kStep;
   return weight_;
 }
 
@@ -210,6 +215,11 @@ void BudgetPacer::count_arrival(Timestamp now) {
   const double since_s = std::max(0.0, Seconds(now - *last_arrival_).count());
   arrivals_ = arrivals_ * std::exp(-since_s / kArrivalMemory_s) + 1;
   last_arrival_ = std::max(*last_arrival_, now);
+}
+
+void BudgetPacer::start_at(double cost_weight) {
+  const std::lock_guard lock(mutex_);
+  first_weight_ = weight_ = cost_weight;
 }
 
 BudgetStatus BudgetPacer::status(Timestamp now) {

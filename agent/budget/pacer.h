@@ -88,6 +88,9 @@ class BudgetPacer {
   /// Takes a counted decision back: it was never served.
   void cancelled(const DecisionId& id);
 
+  /// The weight to begin with, until there are forecasts to find it by.
+  void start_at(double cost_weight);
+
   BudgetStatus status(Timestamp now);
 
  private:
@@ -124,6 +127,8 @@ class BudgetPacer {
   const BudgetSettings settings_;
   std::mutex mutex_;
   ScoreWindow window_;
+  ScoreWindow::Crossing crossing_;  ///< of the window, found anew every few decisions
+  std::uint64_t asked_ = 0;
   std::unordered_map<std::string, ModelCosts, NameHash, std::equal_to<>> models_;
   std::unordered_map<DecisionId, Pending, DecisionIdHash> pending_;
   std::uint64_t queries_ = 0;
@@ -134,6 +139,7 @@ class BudgetPacer {
   double arrivals_ = 0;  ///< decayed count of queries
   std::optional<Timestamp> first_arrival_, last_arrival_;
   double weight_ = 0;                         ///< of the last decision
+  std::optional<double> first_weight_;        ///< of the decisions after a restart
   double policy_cost_ = 0, greedy_cost_ = 0;  ///< decayed sums
 };
 

@@ -4,8 +4,10 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <cmath>
+#include <fstream>
 #include <iostream>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include "agent/progress.h"
 #include "agent/simulation.h"
 #include "agent/simulation/cascade.h"
+#include "agent/simulation/plot.h"
 #include "agent/simulation/report.h"
 #include "env/encoder.h"
 #include "policies/policy.h"
@@ -38,6 +41,7 @@ struct SimulateArguments {
   env::EncoderFiles encoder_files{.cache_directory = default_cache_directory()};
   std::string warm_start;
   std::string json;
+  std::string plot;
   std::string feedback_delay = "0";
   std::vector<std::string> judge_bias, price_changes, degradations, added, removed;
   std::vector<double> cost_weights{ObjectiveWeights{}.cost};
@@ -164,23 +168,37 @@ Status read_scenario(SimulateArguments& arguments) {
   return {};
 }
 
-/// Every policy at every cost weight: prints a table each, and gives what --json writes: for one
-/// weight its object, for several {"runs": [...]}.
+/// Every policy at every cost weight: prints a table each, fills what is to be plotted, and gives
+/// what --json writes: for one weight its object, for several {"runs": [...]}.
 Result<boost::json::object> run_all(const SimulationData& data,
                                     const std::vector<std::string>& names,
-                                    SimulateArguments& arguments) {
+                                    SimulateArguments& arguments, std::vector<PlotRun>& plotted) {
   boost::json::array runs;
   for (const double cost_weight : arguments.cost_weights) {
     arguments.options.weights.cost = cost_weight;
-    const auto results = arguments.cascade ? run_cascade(data, arguments)
-                                           : run_policies(data, names, arguments.options);
+    auto results = arguments.cascade ? run_cascade(data, arguments)
+                                     : run_policies(data, names, arguments.options);
     if (!results) return fail(results.error());
     if (!runs.empty()) std::cout << '\n';
     print_table(std::cout, data, arguments.options, *results);
     runs.push_back(results_json(arguments.data, data, arguments.options, *results));
+    plotted.push_back({cost_weight, std::move(*results)});
   }
   if (runs.size() == 1) return std::move(runs.front().as_object());
   return boost::json::object{{"runs", std::move(runs)}};
+}
+
+Status write_plot(const SimulateArguments& arguments, const SimulationData& data,
+                  const std::vector<PlotRun>& runs) {
+  const auto world = make_world(data, arguments.options);
+  if (!world) return fail(world.error());
+  std::ostringstream title;
+  title << data.rows() << " queries, " << data.models.size() << " models, "
+        << arguments.options.seeds.size() << " seeds, encoder " << data.encoder;
+  std::ofstream file(arguments.plot);
+  file << plot_svg(title.str(), runs, fixed_models(*world));
+  if (file.flush()) return {};
+  return fail(ErrorCode::io, "cannot write " + arguments.plot + "; check the path and the disk");
 }
 
 int run_simulate(SimulateArguments& arguments) {
@@ -208,8 +226,12 @@ int run_simulate(SimulateArguments& arguments) {
     warm = std::move(*loaded);
     arguments.options.warm_start = &warm;
   }
-  const auto json = run_all(*data, names, arguments);
+  std::vector<PlotRun> runs;
+  const auto json = run_all(*data, names, arguments, runs);
   if (!json) return failed(json.error());
+  if (!arguments.plot.empty()) {
+    if (auto drawn = write_plot(arguments, *data, runs); !drawn) return failed(drawn.error());
+  }
   if (arguments.json.empty()) return 0;
   const auto written = write_json_file(arguments.json, *json);
   return written ? 0 : failed(written.error());
@@ -262,6 +284,10 @@ void add_run_flags(CLI::App& command, SimulateArguments& arguments) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str()
       ->type_name("USD_PER_QUERY");
+  command
+      .add_option("--plot", arguments.plot,
+                  "draw learning curves and quality against cost here, as SVG")
+      ->type_name("FILE.svg");
   command.add_option("--json", arguments.json, "write the results here too")->type_name("FILE");
 }
 

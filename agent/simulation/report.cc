@@ -17,11 +17,6 @@ std::string format(const char* pattern, Values... values) {
   return line;
 }
 
-bool is_baseline(const SimulationResult& result) {
-  return result.policy == "best_fixed" || result.policy == "best_switching" ||
-         result.policy == "random" || result.policy == "oracle";
-}
-
 int name_width(std::span<const SimulationResult> results) {
   std::size_t width = 16;
   for (const SimulationResult& result : results) width = std::max(width, result.policy.size() + 2);
@@ -68,7 +63,7 @@ void print_budget(std::ostream& out, double budget_usd, std::span<const Simulati
   out << format("\n%-*s %12s %20s %22s\n", width, format("budget %g USD", budget_usd).c_str(),
                 "mean cost", "seeds", "highest from round 300");
   for (const SimulationResult& result : results) {
-    if (is_baseline(result)) continue;
+    if (is_baseline(result.policy)) continue;
     const auto& seeds = result.seed_costs_usd;
     const auto [least, most] = std::minmax_element(seeds.begin(), seeds.end());
     out << format(
@@ -143,7 +138,7 @@ void print_table(std::ostream& out, const SimulationData& data, const Simulation
                 "quality", "USD/1000", "last 1/4", "regret", "decisions/s");
   bool ruled = false;
   for (const SimulationResult& result : results) {
-    if (is_baseline(result) && !ruled) {
+    if (is_baseline(result.policy) && !ruled) {
       out << std::string(static_cast<std::size_t>(width) + 80, '-') << '\n';
       ruled = true;
     }

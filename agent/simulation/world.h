@@ -53,6 +53,8 @@ class World {
   /// Models that may serve the row: present in the stretch and in the row.
   void candidates(const Stretch& stretch, std::size_t row, std::vector<std::size_t>& out) const;
 
+  bool may_serve(const Stretch& stretch, std::size_t row, std::size_t model) const;
+
   SimulationData::Cell cell(const Stretch& stretch, std::size_t row, std::size_t model) const;
   double price_reference(const Stretch& stretch, std::size_t model) const {
     return data_->price_references[model] * stretch.cost_factor[model];
@@ -76,7 +78,6 @@ class World {
   World(const SimulationData& data, const ObjectiveWeights& weights)
       : data_(&data), weights_(weights) {}
 
-  bool may_serve(const Stretch& stretch, std::size_t row, std::size_t model) const;
   Status find_bests();
 
   const SimulationData* data_;

@@ -292,6 +292,21 @@ TEST(Config, RouterNamesAreTheirOwnAndCanBeFileNames) {
   EXPECT_EQ(problems_of("routers: [{policy: 'fixed:b'}]\n"), "");
 }
 
+TEST(Config, ABudgetIsReadAndNeedsModeServe) {
+  const auto config = parse(
+      "models: [{name: a}]\n"
+      "routers: [{budget_usd_per_query: 0.001, budget_usd_per_day: 5, budget_exhausted: "
+      "refuse}]\n");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->routers[0].budget_usd_per_query, 0.001);
+  EXPECT_EQ(config->routers[0].budget_usd_per_day, 5);
+  EXPECT_EQ(config->routers[0].budget_exhausted, RouterConfig::Exhausted::refuse);
+  EXPECT_THAT(problems_of("routers: [{budget_usd_per_day: -1}]\n"),
+              HasSubstr("budget_usd_per_day"));
+  EXPECT_THAT(problems_of("routers: [{budget_usd_per_day: 5, mode: observe}]\n"),
+              HasSubstr("routers[0].mode is observe"));
+}
+
 TEST(Config, TheObjectiveNamesDeclaredMetricsAndStaysInItsBounds) {
   EXPECT_EQ(problems_of("objective: {metrics: {qualty: 1}}\n"),
             "c.yaml:2: objective.metrics.qualty is not declared in feedback.metrics; did you mean "

@@ -285,6 +285,19 @@ TEST(Scenario, DrawnDelaysMixTheOrderAndSequencesStayDense) {
   });
 }
 
+TEST(Scenario, WhatABudgetCouldBuyIsAmongTheBaselines) {
+  // good .8 for .01, fair .6 for nothing: a budget of .0025 buys good for a quarter.
+  SimulationOptions options = options_with(0);
+  options.budget.usd_per_query = 0.0025;
+  options.rounds = 4000;
+  std::map<std::string, SimulationResult> results;
+  const auto baselines = *simulate_baselines(good_and_fair(4000), options);
+  for (const auto& result : baselines) results[result.policy] = result;
+  EXPECT_NEAR(results.at("best_mix").mean_cost_usd, 0.0025, 0.0002);
+  EXPECT_NEAR(results.at("best_mix").mean_reward, 0.65, 0.005);
+  EXPECT_LE(results.at("budget_oracle").mean_cost_usd, 0.0025);
+}
+
 TEST(Scenario, ABudgetKeepsTheMeanCost) {
   SimulationOptions options = options_with(0);
   options.budget.usd_per_query = 0.004;

@@ -191,6 +191,27 @@ TEST_F(SimulateCommand, WritesTheContractsJson) {
   EXPECT_THAT(policies, testing::UnorderedElementsAreArray(expected));
 }
 
+TEST_F(SimulateCommand, DrawsEveryPolicyAndFixedModelAtEveryCostWeight) {
+  const std::string plot = path("out.svg"), json = path("out.json");
+  ASSERT_EQ(run({"--data", path("outcomes.jsonl"), "--policy", "lints", "--encoder", "hash",
+                 "--cost-weight", "0,30", "--plot", plot, "--json", json}),
+            0);
+  std::ifstream drawn(plot);
+  std::stringstream svg;
+  svg << drawn.rdbuf();
+  for (const char* name : {"<svg", "</svg>", ">lints<", ">oracle<", ">random<", ">best_fixed<",
+                           ">a<", ">b<", "mean reward at cost weight 0"}) {
+    EXPECT_THAT(svg.str(), testing::HasSubstr(name));
+  }
+  EXPECT_THAT(svg.str(), testing::Not(testing::HasSubstr("nan")));
+  std::ifstream file(json);
+  std::stringstream text;
+  text << file.rdbuf();
+  const auto runs = boost::json::parse(text.str()).at("runs").as_array();
+  ASSERT_EQ(runs.size(), 2u);
+  EXPECT_EQ(runs[1].at("cost_weight").to_number<double>(), 30);
+}
+
 TEST_F(SimulateCommand, SaysByItsExitCodeWhatWentWrong) {
   EXPECT_EQ(run({"--data", path("outcomes.jsonl"), "--policy", "no_such_policy"}), 2);
   EXPECT_EQ(run({"--data", path("outcomes.jsonl"), "--encoder", "no_such_encoder"}), 2);
