@@ -7,12 +7,16 @@
 #include <optional>
 #include <utility>
 
+#include "base/json_text.h"
 #include "replay/json_text.h"
 
 namespace yardmaster::replay {
 namespace {
 
 namespace json = boost::json;
+
+/// For logs whose propensities were rounded.
+constexpr double kSumTolerance = 1e-3;
 
 // Writing ----------------------------------------------------------------------------------
 
@@ -150,6 +154,13 @@ class Fields {
     return number_of(*value, name);
   }
 
+  /// A number of 0 or more.
+  std::optional<double> amount(std::string_view name) {
+    const std::optional<double> value = number(name);
+    if (value && *value < 0) wrong(name, "is negative");
+    return value;
+  }
+
   std::optional<std::uint64_t> whole(std::string_view name) {
     const json::value* value = find(name);
     if (value == nullptr) return std::nullopt;
@@ -241,6 +252,18 @@ Features read_features(Fields& fields) {
   return features;
 }
 
+void check_distribution(Fields& line, const Decision& decision) {
+  double sum = 0;
+  for (const double propensity : decision.propensities) sum += propensity;
+  if (std::abs(sum - 1) > kSumTolerance) {
+    line.wrong("propensities",
+               "sums to " + std::to_string(sum) + "; the candidates' probabilities must sum to 1");
+  }
+  if (decision.chosen < decision.propensities.size() && decision.propensity() <= 0) {
+    line.wrong("propensities", "has 0 for the model that was chosen");
+  }
+}
+
 void read_candidates(Fields& line, Decision& decision) {
   line.each("candidates", [&](const json::value& value, const std::string& name) {
     decision.candidates.push_back(line.text_of(value, name));
@@ -262,6 +285,7 @@ void read_candidates(Fields& line, Decision& decision) {
   const auto chosen = std::find(decision.candidates.begin(), decision.candidates.end(), model);
   if (chosen == decision.candidates.end()) line.wrong("model", "is not among the candidates");
   decision.chosen = static_cast<std::size_t>(chosen - decision.candidates.begin());
+  check_distribution(line, decision);
 }
 
 FilteredModel read_filtered(Fields& fields) {
@@ -276,10 +300,10 @@ Outcome read_outcome(Fields& fields, Timestamp decided) {
   const std::string status = fields.required_text("status");
   if (status != "ok" && status != "error") fields.wrong("status", "is neither ok nor error");
   outcome.status = status == "error" ? Outcome::Status::error : Outcome::Status::ok;
-  outcome.latency_s = fields.number("latency_s");
+  outcome.latency_s = fields.amount("latency_s");
   outcome.input_tokens = fields.whole("input_tokens");
   outcome.output_tokens = fields.whole("output_tokens");
-  outcome.cost_usd = fields.number("cost_usd");
+  outcome.cost_usd = fields.amount("cost_usd");
   outcome.error = fields.text("error");
   outcome.time = fields.time("time", decided);
   return outcome;
@@ -317,8 +341,8 @@ void read_decision(Fields& line, Decision& decision) {
                    [&](Fields& fields) { decision.filtered.push_back(read_filtered(fields)); });
   decision.policy_version = line.whole("policy_version").value_or(0);
   decision.would_choose = line.text("would_choose");
-  decision.price_reference = line.number("price_reference").value_or(0);
-  decision.estimated_cost_usd = line.number("estimated_cost_usd").value_or(0);
+  decision.price_reference = line.amount("price_reference").value_or(0);
+  decision.estimated_cost_usd = line.amount("estimated_cost_usd").value_or(0);
   const std::uint64_t tokens = line.whole("estimated_input_tokens").value_or(0);
   if (tokens > UINT32_MAX) line.wrong("estimated_input_tokens", "is larger than 32 bits");
   decision.estimated_input_tokens = static_cast<std::uint32_t>(tokens);

@@ -31,6 +31,9 @@ tl::unexpected<Error> unknown(const std::string& what, const std::string& id) {
                                         "'; send one that an answer gave, while it is kept");
 }
 
+/// Feedback on a session is stored once for each of its decisions.
+constexpr std::size_t kMaxSessionDecisions = 1'000;
+
 FeedbackResult failed(Error error) { return {FeedbackResult::State::error, std::move(error)}; }
 
 }  // namespace
@@ -316,6 +319,12 @@ Result<std::vector<std::uint64_t>> Ledger::resolve(const Turn& turn, const Feedb
   }
   auto sequences = turn.session(target.id);
   if (sequences && sequences->empty()) return unknown("session id", target.id);
+  if (sequences && sequences->size() > kMaxSessionDecisions) {
+    return fail(ErrorCode::invalid_argument,
+                "session '" + target.id +
+                    "' has more than 1,000 decisions, too many to judge at "
+                    "once; send feedback by decision_id");
+  }
   return sequences;
 }
 

@@ -12,8 +12,17 @@ constexpr std::chrono::seconds kPassInterval{1};
 /// A batch is written when it is this large, so that a long queue does not make everyone wait.
 constexpr std::size_t kBatchBytes = 4u << 20;
 
+/// A call's feedback on many long sessions is cut here.
+constexpr std::size_t kMaxBatchBytes = 16u << 20;
+
 /// Windows ended in one turn.
 constexpr std::size_t kWindowsATurn = 1024;
+
+FeedbackResult too_much_feedback() {
+  return {FeedbackResult::State::error,
+          Error{ErrorCode::invalid_argument,
+                "one call judges too many decisions of sessions at once; send fewer items a call"}};
+}
 
 }  // namespace
 
@@ -116,7 +125,9 @@ void Writer::apply(Turn& turn, Task& task, Owed& owed) {
     std::vector<FeedbackResult> results;
     results.reserve(feedback->items.size());
     for (FeedbackItem& item : feedback->items) {
-      results.push_back(ledger_.add_feedback(turn, std::move(item)));
+      results.push_back(turn.batch().bytes() < kMaxBatchBytes
+                            ? ledger_.add_feedback(turn, std::move(item))
+                            : too_much_feedback());
     }
     owed.synced.emplace_back(
         [done = std::move(feedback->done), results = std::move(results)](const Status& synced) {

@@ -2,13 +2,13 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 
 #include "agent/api/api.h"
 #include "agent/api/json_fields.h"
 #include "agent/api/openapi.h"
 #include "agent/api/prometheus.h"
 #include "agent/api/request_options.h"
+#include "base/json_text.h"
 #include "replay/decision_log.h"
 
 namespace yardmaster::agent {
@@ -64,7 +64,7 @@ asio::awaitable<HttpResponse> Api::models(HttpRequest, Caller) {
       {"yardmaster",
        {{"routers", std::move(routers)},
         {"objective", {{"cost_weight", weights.cost}, {"latency_weight", weights.latency}}}}}};
-  co_return text_response("application/json", json::serialize(body));
+  co_return text_response("application/json", to_json(body));
 }
 
 asio::awaitable<HttpResponse> Api::decision(HttpRequest request, Caller) {

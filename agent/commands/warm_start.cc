@@ -70,7 +70,7 @@ Result<LogReport> append_log(const WarmStartArguments& arguments, std::optional<
                              const RowMaker& maker, replay::Store& store) {
   ProgressBar bar(std::cerr, stderr_is_terminal(), "bytes", std::chrono::steady_clock::now());
   auto report = read_rows(
-      arguments.from, format, maker, system_clock_now(),
+      arguments.from, format, maker, store, system_clock_now(),
       [&](std::vector<TrainingRow> rows) { return append_and_wait(store, std::move(rows)); },
       [&](std::uint64_t done, std::uint64_t total) {
         bar.update(done, total, std::chrono::steady_clock::now());

@@ -9,8 +9,9 @@
 #include <boost/asio/use_future.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <charconv>
+
+#include "base/json_text.h"
 
 namespace yardmaster::agent {
 
@@ -111,7 +112,7 @@ class Drive {
     const KnownOutcome& outcome = *query.outcomes[*model];
     tally_.chosen[round] = *model;
     if (!options_.chat) {
-      std::string body = json::serialize(outcome_body(choice->decision_id, outcome));
+      std::string body = to_json(outcome_body(choice->decision_id, outcome));
       const auto told =
           co_await ask(client, "/v1/outcomes", std::move(body), kNoHeaders, tally_.outcomes);
       if (!told) co_return fail(told.error());
@@ -120,7 +121,7 @@ class Drive {
                                 {"metric", options_.metric},
                                 {"value", outcome.quality},
                                 {"idempotency_key", "drive-" + choice->decision_id}};
-    std::string body = json::serialize(feedback);
+    std::string body = to_json(feedback);
     const auto judged =
         co_await ask(client, "/v1/feedback", std::move(body), kNoHeaders, tally_.feedback);
     if (!judged) co_return fail(judged.error());
@@ -151,7 +152,7 @@ class Drive {
       body["query"] = query.text;
       if (!options_.router.empty()) body["model"] = options_.router;
     }
-    return json::serialize(body);
+    return to_json(body);
   }
 
   /// Only models whose outcome is known may be chosen.

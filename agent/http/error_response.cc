@@ -1,8 +1,7 @@
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 
 #include "agent/http/server.h"
+#include "base/json_text.h"
 
 namespace yardmaster::agent {
 
@@ -31,20 +30,10 @@ json::value text_or_null(std::string_view text) {
 
 std::string error_body(std::string_view message, std::string_view type, std::string_view param,
                        std::string_view code) {
-  std::string body =
-      json::serialize(json::object{{"error", json::object{{"message", json::string_view(message)},
-                                                          {"type", json::string_view(type)},
-                                                          {"param", text_or_null(param)},
-                                                          {"code", text_or_null(code)}}}});
-  // A message may quote what a client sent, and serialize lets invalid UTF-8 through.
-  json::error_code invalid;
-  json::parse(body, invalid);
-  if (invalid) {
-    for (char& c : body) {
-      if (static_cast<unsigned char>(c) >= 0x80) c = '?';
-    }
-  }
-  return body;
+  return to_json(json::object{{"error", json::object{{"message", json::string_view(message)},
+                                                     {"type", json::string_view(type)},
+                                                     {"param", text_or_null(param)},
+                                                     {"code", text_or_null(code)}}}});
 }
 
 HttpResponse error_response(unsigned status, std::string_view message, std::string_view code,

@@ -73,7 +73,7 @@ Result<MadeRow> row_from_line(std::string_view line, LogFormat format, const Row
 }
 
 Result<LogReport> read_rows(const std::string& path, std::optional<LogFormat> format,
-                            const RowMaker& maker, Timestamp now,
+                            const RowMaker& maker, const replay::Store& store, Timestamp now,
                             const std::function<Status(std::vector<TrainingRow>)>& take,
                             const LoadProgress& progress) {
   auto reader = LineReader::open(path);
@@ -87,6 +87,10 @@ Result<LogReport> read_rows(const std::string& path, std::optional<LogFormat> fo
       format = *detected;
     }
     auto made = row_from_line(*line, *format, maker, now);
+    if (made && made->decision != DecisionId() && store.find(made->decision)) {
+      made = fail(ErrorCode::conflict,
+                  "the decision is in this data directory already, and is learned from there");
+    }
     if (!made) {
       report.refused(reader->line(), made.error().message);
       continue;

@@ -24,9 +24,10 @@ Result<MadeRow> row_from_line(std::string_view line, LogFormat format, const Row
 
 /// Calls `take` with the rows of a log, some hundreds at a time, in the order of its lines; its
 /// failure ends the reading. Without a format the first line tells it. A line that cannot be used
-/// is counted in the report. Fails with io where the file cannot be read.
+/// is counted in the report; so is a decision that `store` has, whose row is or will be made there.
+/// Fails with io where the file cannot be read.
 Result<LogReport> read_rows(const std::string& path, std::optional<LogFormat> format,
-                            const RowMaker& maker, Timestamp now,
+                            const RowMaker& maker, const replay::Store& store, Timestamp now,
                             const std::function<Status(std::vector<TrainingRow>)>& take,
                             const LoadProgress& progress);
 

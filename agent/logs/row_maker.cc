@@ -96,6 +96,7 @@ Result<MadeRow> RowMaker::from_decision(const DecisionRecord& record) const {
   auto features = features_of(decision);
   if (!features) return fail(features.error());
   MadeRow made;
+  made.decision = decision.id;
   made.row = start_row(std::move(*features), decision.time);
   made.row.weights = decision.weights;
   made.row.outcomes.push_back(std::move(outcome));

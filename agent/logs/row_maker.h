@@ -20,6 +20,7 @@ namespace yardmaster::agent {
 /// A row made from a line of a log, and what of the line was left out.
 struct MadeRow {
   TrainingRow row;
+  DecisionId decision;                ///< whose row it is; none where the log has no decisions
   std::vector<std::string> left_out;  ///< a reason for each outcome that is not in the row
 };
 

@@ -54,7 +54,7 @@ class LoadTest : public testing::Test {
   Result<LogReport> load(const std::string& path, std::optional<LogFormat> format,
                          replay::Store& store) const {
     return read_rows(
-        path, format, *maker_, kNow,
+        path, format, *maker_, store, kNow,
         [&](std::vector<TrainingRow> rows) { return append_and_wait(store, std::move(rows)); },
         nullptr);
   }
@@ -131,6 +131,19 @@ TEST_F(LoadTest, TellsEachFormatFromTheFirstLine) {
   EXPECT_EQ((*rows)[3].outcomes[0].model, "b");
   EXPECT_FALSE(load(file("x", R"({"hello":1})"), std::nullopt, *store));
   EXPECT_FALSE(load("/nowhere.jsonl", std::nullopt, *store));
+}
+
+TEST_F(LoadTest, DecisionsThatTheStoreHasAreNotLearnedTwice) {
+  const auto store = open_store("store");
+  ASSERT_TRUE(import_decisions(file("own.jsonl", decision_lines(2)), *store, nullptr));
+  const auto report = load(file("more.jsonl", decision_lines(3)), LogFormat::decisions, *store);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->lines_used(), 1u);
+  EXPECT_EQ(report->lines_refused(), 2u);
+  EXPECT_EQ(store->stats().rows, 3u);
+  std::ostringstream text;
+  report->print(text);
+  EXPECT_THAT(text.str(), HasSubstr("is in this data directory already"));
 }
 
 TEST_F(LoadTest, ReadsALogOfManyBatches) {

@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cmath>
+#include <numeric>
 #include <string>
 
 #include "base/decision.h"
@@ -23,6 +24,9 @@ inline double any_double() {
           [](std::uint64_t bits) { return std::bit_cast<double>(bits * 0x9e3779b97f4a7c15ULL); }),
       [](double value) { return std::isfinite(value); });
 }
+
+/// A number of 0 or more.
+inline double any_amount() { return std::abs(any_double()); }
 
 inline float any_float() {
   return *rc::gen::suchThat(
@@ -83,15 +87,18 @@ inline Decision any_decision() {
   for (std::size_t i = 0; i < models; ++i) {
     decision.candidates.push_back("model-" + std::to_string(i) + any_text());
     decision.propensities.push_back(
-        static_cast<double>(*rc::gen::inRange<std::int64_t>(0, 1LL << 53)) * 0x1.0p-53);
+        static_cast<double>(*rc::gen::inRange<std::int64_t>(1, 1LL << 53)) * 0x1.0p-53);
   }
+  const double sum =
+      std::accumulate(decision.propensities.begin(), decision.propensities.end(), 0.0);
+  for (double& propensity : decision.propensities) propensity /= sum;
   decision.chosen = *rc::gen::inRange<std::size_t>(0, models);
   if (*rc::gen::arbitrary<bool>()) decision.filtered.push_back({any_text(), any_text()});
   decision.would_choose = any_text();
   decision.weights = {any_double(), any_double()};
   decision.policy_version = any_count();
-  decision.price_reference = any_double();
-  decision.estimated_cost_usd = any_double();
+  decision.price_reference = any_amount();
+  decision.estimated_cost_usd = any_amount();
   decision.estimated_input_tokens = *rc::gen::arbitrary<std::uint32_t>();
   return decision;
 }
@@ -100,10 +107,10 @@ inline Outcome any_outcome() {
   Outcome outcome;
   outcome.status = *rc::gen::element(Outcome::Status::ok, Outcome::Status::error);
   outcome.time = any_time();
-  outcome.latency_s = maybe(any_double);
+  outcome.latency_s = maybe(any_amount);
   outcome.input_tokens = maybe(any_count);
   outcome.output_tokens = maybe(any_count);
-  outcome.cost_usd = maybe(any_double);
+  outcome.cost_usd = maybe(any_amount);
   outcome.error = any_text();
   return outcome;
 }

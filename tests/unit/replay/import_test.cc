@@ -78,7 +78,8 @@ TEST_F(ImportTest, WhatWasExportedImportsIntoAnEqualLog) {
   for (int i = 0; i < 20; ++i) {
     DecisionRecord each = record();
     each.decision.features.values = {static_cast<float>(rng_.normal()), 0.1F};
-    each.decision.propensities = {rng_.uniform(), rng_.uniform()};
+    const double first = rng_.uniform();
+    each.decision.propensities = {first, 1 - first};
     each.outcome->cost_usd = rng_.uniform() / 1000;
     if (i % 3 == 0) each.feedback.clear();
     ASSERT_TRUE(import(each));

@@ -235,6 +235,17 @@ TEST_F(StoreTest, SessionFeedbackIsCreditedToEachDecisionOfTheSession) {
   EXPECT_EQ(unknown.error->code, ErrorCode::not_found);
 }
 
+TEST_F(StoreTest, FeedbackOnASessionOfMoreThanAThousandDecisionsIsRefused) {
+  open();
+  for (int i = 0; i < 1'000; ++i) decide("endless");
+  const FeedbackItem item = about(FeedbackTarget::Kind::session, "endless", feedback(1));
+  EXPECT_EQ(send(item).state, State::stored);
+  decide("endless");
+  const FeedbackResult refused = send(item);
+  ASSERT_EQ(refused.state, State::error);
+  EXPECT_EQ(refused.error->code, ErrorCode::invalid_argument);
+}
+
 TEST_F(StoreTest, FeedbackErrorsSayWhyAndLeaveOtherItemsAlone) {
   open();
   const DecisionId id = decide();
