@@ -42,8 +42,9 @@ const env::Encoder& Assembly::encoder_of(const RouterConfig& router) const {
   return *encoders_.at(router.encoder);
 }
 
-Result<std::unique_ptr<replay::Store>> Assembly::open_store() const {
+Result<std::unique_ptr<replay::Store>> Assembly::open_store(rocksdb::Env* env) const {
   replay::StoreOptions options;
+  options.env = env;
   options.directory = data().store();
   options.reward_window = config_.feedback.window;
   options.default_quality = config_.feedback.default_quality;
@@ -85,7 +86,6 @@ LearnerThreadOptions Assembly::learner_options() const {
 
 HttpLimits Assembly::http_limits() const {
   HttpLimits limits;
-  limits.share_port = config_.listen.io_threads > 1;
   limits.max_header_bytes = config_.limits.max_header_bytes;
   limits.max_body_bytes = config_.limits.max_body_bytes;
   limits.max_connections = config_.limits.max_connections;

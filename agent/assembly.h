@@ -37,8 +37,8 @@ class Assembly {
   /// The encoder of a router of the config.
   const env::Encoder& encoder_of(const RouterConfig& router) const;
 
-  /// Opens the store for writing.
-  Result<std::unique_ptr<replay::Store>> open_store() const;
+  /// Opens the store for writing; `env` as in replay::StoreOptions.
+  Result<std::unique_ptr<replay::Store>> open_store(rocksdb::Env* env = nullptr) const;
 
   /// One for each router, in the config's order, not recovered yet.
   Result<std::vector<std::unique_ptr<RouterLearner>>> make_learners() const;

@@ -37,6 +37,7 @@ struct LimitsConfig {
   std::chrono::milliseconds header_timeout{10'000};  ///< from a request's first byte to its headers
   std::chrono::milliseconds body_timeout{30'000};    ///< for the body after the headers
   std::chrono::milliseconds idle_timeout{75'000};    ///< between requests of one connection
+  std::chrono::milliseconds store_timeout{5'000};    ///< after it the disk counts as not writable
 };
 
 /// An entry of `upstreams`: a service that answers chat completions for some of the models.

@@ -36,6 +36,7 @@ void visit_limits(FieldVisitor& visitor, LimitsConfig& limits) {
   visitor.seconds("header_timeout_s", limits.header_timeout, 0.1, 3600);
   visitor.seconds("body_timeout_s", limits.body_timeout, 0.1, 3600);
   visitor.seconds("idle_timeout_s", limits.idle_timeout, 0.1, kDay_s);
+  visitor.seconds("store_timeout_s", limits.store_timeout, 0.01, 3600);
 }
 
 void visit_upstream(FieldVisitor& visitor, UpstreamConfig& upstream) {

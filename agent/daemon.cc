@@ -25,8 +25,10 @@ namespace asio = boost::asio;
 /// One io thread: its own io_context, server, upstream clients and counters.
 class IoThread {
  public:
-  IoThread(Services& services, ThreadContext context)
-      : work_(asio::make_work_guard(io_)), context_(std::move(context)), api_(services, context_) {}
+  IoThread(Services& services, ThreadContext context, std::chrono::milliseconds store_timeout)
+      : work_(asio::make_work_guard(io_)), context_(std::move(context)), api_(services, context_) {
+    context_.store_waits = std::make_unique<StoreWaits>(io_.get_executor(), store_timeout);
+  }
 
   Status open_upstreams(const std::vector<env::UpstreamSpec>& specs) {
     for (const env::UpstreamSpec& spec : specs) {
@@ -37,10 +39,12 @@ class IoThread {
     return {};
   }
 
-  Status listen(const std::string& address, std::uint16_t port, const HttpLimits& limits) {
-    auto server = HttpServer::listen(io_, address, port, limits, [this](HttpRequest request) {
-      return api_.handle(std::move(request));
-    });
+  /// On the address, or where `first` listens.
+  Status listen(const ListenConfig& listen, const HttpLimits& limits, IoThread* first) {
+    auto handler = [this](HttpRequest request) { return api_.handle(std::move(request)); };
+    auto server = first != nullptr
+                      ? first->server_->share(io_, limits, handler)
+                      : HttpServer::listen(io_, listen.address, listen.port, limits, handler);
     if (!server) return fail(server.error());
     server_ = std::move(*server);
     return {};
@@ -80,7 +84,8 @@ class IoThread {
 /// Members are in the order of construction: each uses only those above it.
 class RunningDaemon final : public Daemon {
  public:
-  explicit RunningDaemon(const Config& config) : config_(config) {}
+  RunningDaemon(const Config& config, rocksdb::Env* store_env)
+      : config_(config), store_env_(store_env) {}
   ~RunningDaemon() override { stop(std::chrono::milliseconds(0)); }
 
   Status start();
@@ -94,6 +99,7 @@ class RunningDaemon final : public Daemon {
   Status start_serving();
 
   const Config config_;
+  rocksdb::Env* const store_env_;
   std::optional<Assembly> assembly_;
   std::unique_ptr<replay::Store> store_;
   std::vector<std::unique_ptr<PolicySlot>> slots_;
@@ -113,7 +119,7 @@ Status RunningDaemon::start() {
 }
 
 Status RunningDaemon::open_store() {
-  auto store = assembly_->open_store();
+  auto store = assembly_->open_store(store_env_);
   if (!store) return fail(store.error());
   store_ = std::move(*store);
   const replay::StoreStats stats = store_->stats();
@@ -159,18 +165,17 @@ Status RunningDaemon::start_serving() {
     if (!counted) return fail(counted.error());
   }
   std::random_device entropy;
-  std::uint16_t port = config_.listen.port;
   for (unsigned i = 0; i < config_.listen.io_threads; ++i) {
     const std::uint64_t seed = (std::uint64_t{entropy()} << 32) | entropy();
     ThreadContext context(services_->pool.models().size(), seed);
     for (const auto& slot : slots_) context.policies.emplace_back(*slot);
-    auto thread = std::make_unique<IoThread>(*services_, std::move(context));
+    auto thread =
+        std::make_unique<IoThread>(*services_, std::move(context), config_.limits.store_timeout);
     if (Status opened = thread->open_upstreams(assembly_->upstreams()); !opened) return opened;
-    if (Status bound = thread->listen(config_.listen.address, port, assembly_->http_limits());
-        !bound) {
+    IoThread* first = threads_.empty() ? nullptr : threads_.front().get();
+    if (Status bound = thread->listen(config_.listen, assembly_->http_limits(), first); !bound) {
       return bound;
     }
-    port = thread->port();
     services_->metrics.push_back(&thread->metrics());
     threads_.push_back(std::move(thread));
   }
@@ -186,8 +191,9 @@ void RunningDaemon::stop(std::chrono::milliseconds grace) {
     if (thread->running()) drained.push_back(thread->drain(grace));
   }
   for (std::future<void>& each : drained) each.wait();
-  // The learner and the store answer through callbacks that post to the io threads, so they go
-  // first, while the io_contexts still are.
+  // Backups, the learner and the store answer through callbacks that post to the io threads, so
+  // they go first, while the io_contexts still are.
+  if (services_) services_->background.join();
   learner_.reset();
   store_.reset();
   for (const auto& thread : threads_) thread->join();
@@ -196,8 +202,8 @@ void RunningDaemon::stop(std::chrono::milliseconds grace) {
 
 }  // namespace
 
-Result<std::unique_ptr<Daemon>> Daemon::start(const Config& config) {
-  auto daemon = std::make_unique<RunningDaemon>(config);
+Result<std::unique_ptr<Daemon>> Daemon::start(const Config& config, rocksdb::Env* store_env) {
+  auto daemon = std::make_unique<RunningDaemon>(config, store_env);
   if (Status started = daemon->start(); !started) return fail(started.error());
   return std::unique_ptr<Daemon>(std::move(daemon));
 }

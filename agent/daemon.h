@@ -7,6 +7,10 @@
 #include "agent/config.h"
 #include "base/result.h"
 
+namespace rocksdb {
+class Env;
+}
+
 namespace yardmaster::agent {
 
 /// The running daemon: store, learner thread, io threads with their servers. Built in start(),
@@ -15,7 +19,10 @@ class Daemon {
  public:
   /// Opens the data directory, brings the learners up to date, and serves. Fails with what the
   /// part that could not start says; nothing then keeps running.
-  static Result<std::unique_ptr<Daemon>> start(const Config& config);
+  /// `store_env` is the file system under the store, nullptr the operating system's; it outlives
+  /// the daemon.
+  static Result<std::unique_ptr<Daemon>> start(const Config& config,
+                                               rocksdb::Env* store_env = nullptr);
 
   virtual ~Daemon() = default;
 

@@ -38,9 +38,16 @@ Result<std::unique_ptr<RouterLearner>> RouterLearner::make(
     std::size_t keep_snapshots) {
   auto learner = policies::make_learner(spec.policy, spec.options);
   if (!learner) return fail(learner.error());
+  return make(std::move(spec), std::move(*learner), snapshot_directory, keep_snapshots);
+}
+
+std::unique_ptr<RouterLearner> RouterLearner::make(LearningSpec spec,
+                                                   std::unique_ptr<policies::Learner> learner,
+                                                   const std::filesystem::path& snapshot_directory,
+                                                   std::size_t keep_snapshots) {
   Snapshots snapshots(snapshot_directory, spec.router, fingerprint(spec), keep_snapshots);
   return std::unique_ptr<RouterLearner>(
-      new RouterLearner(std::move(spec), std::move(*learner), std::move(snapshots)));
+      new RouterLearner(std::move(spec), std::move(learner), std::move(snapshots)));
 }
 
 std::vector<std::string> RouterLearner::recover(const replay::Store& store) {
@@ -59,6 +66,7 @@ void RouterLearner::learn(std::span<const TrainingRow> rows) {
       learn_one(row);
     } catch (const std::exception& error) {
       status_.failed = true;
+      healthy_.store(false, std::memory_order_relaxed);
       status_.last_error = "learning row " + std::to_string(row.sequence) +
                            " failed: " + error.what() + "; the last good policy keeps serving";
       return;
@@ -93,7 +101,7 @@ void RouterLearner::count_reward(const TrainingRow& row) {
   }
 }
 
-Result<PublishedPolicy> RouterLearner::publish() const {
+Result<PublishedPolicy> RouterLearner::publish() {
   if (status_.failed) return fail(ErrorCode::corrupt, status_.last_error);
   PublishedPolicy published{learner_->snapshot(), status_.version};
   const std::vector<std::string> arms = learner_->arms();
@@ -108,6 +116,7 @@ Result<PublishedPolicy> RouterLearner::publish() const {
   if (valid && !(std::abs(sum - 1) < 1e-6)) {
     valid = fail(ErrorCode::corrupt, "its probabilities do not sum to 1");
   }
+  healthy_.store(valid.has_value(), std::memory_order_relaxed);
   if (!valid) {
     return fail(ErrorCode::corrupt, "the policy of router '" + spec_.router + "' at version " +
                                         std::to_string(status_.version) +

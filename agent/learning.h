@@ -51,6 +51,12 @@ class RouterLearner {
       LearningSpec spec, const std::filesystem::path& snapshot_directory,
       std::size_t keep_snapshots);
 
+  /// With a learner of the caller's instead of the one that the spec names.
+  static std::unique_ptr<RouterLearner> make(LearningSpec spec,
+                                             std::unique_ptr<policies::Learner> learner,
+                                             const std::filesystem::path& snapshot_directory,
+                                             std::size_t keep_snapshots);
+
   /// Loads the newest good snapshot. Returns a sentence for each one passed over.
   std::vector<std::string> recover(const replay::Store& store);
 
@@ -64,11 +70,14 @@ class RouterLearner {
 
   /// A copy of the present state for serving. Fails with corrupt where it gives no valid
   /// distribution over its own arms: such a state must not replace one that does.
-  Result<PublishedPolicy> publish() const;
+  Result<PublishedPolicy> publish();
 
   /// Rewards of the rows learned since the start of the process; any thread.
   double reward_sum() const { return reward_sum_.load(std::memory_order_relaxed); }
   std::uint64_t reward_count() const { return reward_count_.load(std::memory_order_relaxed); }
+
+  /// False once it stopped learning, and while its newest state is not valid; any thread.
+  bool healthy() const { return healthy_.load(std::memory_order_relaxed); }
 
   std::uint64_t version() const { return status_.version; }
   std::uint64_t oldest_snapshot() const { return snapshots_.oldest_version(); }
@@ -89,6 +98,7 @@ class RouterLearner {
   std::optional<std::uint64_t> saved_version_;
   std::atomic<double> reward_sum_ = 0;
   std::atomic<std::uint64_t> reward_count_ = 0;
+  std::atomic<bool> healthy_ = true;
 };
 
 /// Brings every learner up to the store's newest row and saves their snapshots. For warm start

@@ -1,13 +1,14 @@
 // /v1/admin/...: the policy's versions, the learner, backups.
 
+#include <boost/asio/post.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 
 #include "agent/api/api.h"
 #include "agent/api/json_fields.h"
 #include "agent/api/request_options.h"
 #include "agent/await_callback.h"
+#include "base/json_text.h"
 
 namespace yardmaster::agent {
 
@@ -37,8 +38,31 @@ json::object describe(const LearnerStatus& status) {
 
 HttpResponse json_response(const json::object& body) {
   HttpResponse response;
-  response.body = json::serialize(body);
+  response.body = to_json(body);
   return response;
+}
+
+/// The copy goes to a folder named by the time: a client never chooses a path on the server. The
+/// snapshots that are there before the store is copied have learned only rows that the copy has.
+Result<std::filesystem::path> make_backup(const DataDirectory& data, Timestamp now,
+                                          replay::Store& store) {
+  namespace fs = std::filesystem;
+  std::string name = format_rfc3339(now);
+  std::replace(name.begin(), name.end(), ':', '-');
+  const DataDirectory copy{data.backups() / name};
+  std::error_code error;
+  fs::create_directories(copy.snapshots(), error);
+  std::vector<fs::path> snapshots;
+  for (fs::directory_iterator file(data.snapshots(), error), end; !error && file != end;
+       file.increment(error)) {
+    if (file->path().extension() == ".snapshot") snapshots.push_back(file->path());
+  }
+  if (Status copied = store.backup(copy.store()); !copied) return fail(copied.error());
+  for (const fs::path& snapshot : snapshots) {
+    // One that retention removed meanwhile is not missed: a newer one or the rows stand in.
+    fs::copy_file(snapshot, copy.snapshots() / snapshot.filename(), error);
+  }
+  return copy.root;
 }
 
 }  // namespace
@@ -81,26 +105,15 @@ asio::awaitable<HttpResponse> Api::learner_resume(HttpRequest, Caller) {
   co_return json_response({{"paused", false}});
 }
 
-/// The copy goes to a folder named by the time: a client never chooses a path on the server. The
-/// snapshots that are there before the store is copied have learned only rows that the copy has.
 asio::awaitable<HttpResponse> Api::backup(HttpRequest, Caller) {
-  namespace fs = std::filesystem;
-  std::string name = format_rfc3339(services_.clock());
-  std::replace(name.begin(), name.end(), ':', '-');
-  const DataDirectory copy{services_.data.backups() / name};
-  std::error_code error;
-  fs::create_directories(copy.snapshots(), error);
-  std::vector<fs::path> snapshots;
-  for (const auto& entry : fs::directory_iterator(services_.data.snapshots(), error)) {
-    if (entry.path().extension() == ".snapshot") snapshots.push_back(entry.path());
-  }
-  const Status copied = services_.store.backup(copy.store());
-  if (!copied) co_return to_response(copied.error());
-  for (const fs::path& snapshot : snapshots) {
-    // One that retention removed meanwhile is not missed: a newer one or the rows stand in.
-    fs::copy_file(snapshot, copy.snapshots() / snapshot.filename(), error);
-  }
-  co_return json_response({{"status", "saved"}, {"directory", copy.root.string()}});
+  auto make = [this](std::function<void(Result<std::filesystem::path>)> done) {
+    asio::post(services_.background, [this, done = std::move(done)] {
+      done(make_backup(services_.data, services_.clock(), services_.store));
+    });
+  };
+  const auto copy = co_await await_callback<Result<std::filesystem::path>>(make);
+  if (!copy) co_return to_response(copy.error());
+  co_return json_response({{"status", "saved"}, {"directory", copy->string()}});
 }
 
 }  // namespace yardmaster::agent

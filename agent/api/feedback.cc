@@ -4,7 +4,6 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <cmath>
 
 #include "agent/api/api.h"
@@ -12,6 +11,7 @@
 #include "agent/api/request_options.h"
 #include "agent/await_callback.h"
 #include "agent/budget/restore.h"
+#include "base/json_text.h"
 
 namespace yardmaster::agent {
 
@@ -177,7 +177,7 @@ HttpResponse feedback_response(const std::vector<FeedbackResult>& results) {
     response = to_response(unavailable ? Error{ErrorCode::unavailable, error.message} : error);
     body["error"] = json::parse(response.body).as_object().at("error");
   }
-  response.body = json::serialize(body);
+  response.body = to_json(body);
   return response;
 }
 
@@ -196,7 +196,8 @@ asio::awaitable<Status> Api::log_outcome(DecisionId id, Outcome outcome, std::st
   auto append = [&](std::function<void(Status)> done) {
     services_.store.append_outcome(id, std::move(outcome), std::move(response_id), std::move(done));
   };
-  const Status stored = co_await await_callback<Status>(append);
+  auto answer = co_await context_.store_waits->await<Status>(append);
+  const Status stored = answer ? std::move(*answer) : Status(fail(store_overdue()));
   if (stored) count_cost(id, cost_usd);
   co_return stored;
 }
@@ -241,6 +242,12 @@ asio::awaitable<HttpResponse> Api::feedback(HttpRequest request, Caller caller) 
          "'feedback' has " + std::to_string(items.size()) + " items; send 1 to 1,000 a call"});
   }
 
+  const std::string_view key = header(request, "idempotency-key");
+  if (key.size() > kMaxIdBytes) {
+    co_return to_response(
+        {ErrorCode::invalid_argument, "idempotency-key is longer than 256 bytes; shorten it"});
+  }
+
   const Timestamp now = services_.clock();
   std::vector<FeedbackResult> results(items.size());
   std::vector<FeedbackItem> good;
@@ -253,7 +260,7 @@ asio::awaitable<HttpResponse> Api::feedback(HttpRequest request, Caller caller) 
       continue;
     }
     if (items.size() == 1 && item->feedback.idempotency_key.empty()) {
-      item->feedback.idempotency_key = header(request, "idempotency-key").substr(0, kMaxIdBytes);
+      item->feedback.idempotency_key = key;
     }
     good.push_back(std::move(*item));
     good_index.push_back(i);
@@ -263,7 +270,11 @@ asio::awaitable<HttpResponse> Api::feedback(HttpRequest request, Caller caller) 
     auto append = [&](replay::Store::FeedbackDone done) {
       services_.store.append_feedback(std::move(good), std::move(done));
     };
-    auto stored = co_await await_callback<std::vector<FeedbackResult>>(append);
+    const std::size_t count = good.size();
+    auto answer = co_await context_.store_waits->await<std::vector<FeedbackResult>>(append);
+    auto stored = answer ? std::move(*answer)
+                         : std::vector<FeedbackResult>(
+                               count, {FeedbackResult::State::error, store_overdue()});
     for (std::size_t i = 0; i < stored.size(); ++i) results[good_index[i]] = std::move(stored[i]);
   }
   count_feedback(results);

@@ -145,16 +145,24 @@ void add_store(const Services& services, std::vector<MetricFamily>& families) {
       static_cast<double>(stats.rows - std::min(stats.rows, services.learner.version())));
 }
 
-void add_rewards(const Services& services, std::vector<MetricFamily>& families) {
+void add_learners(const Services& services, std::vector<MetricFamily>& families) {
+  MetricFamily healthy = family("learner_healthy",
+                                "0 once a router's learner stopped, and while its newest state is "
+                                "not valid; the last good policy serves.",
+                                MetricType::Gauge, {});
   MetricFamily sum = family("reward_sum", "Sum of the rewards of the rows learned since the start.",
                             MetricType::Gauge, {});
   MetricFamily count =
       family("rewards_total", "Rewards in yardmaster_reward_sum.", MetricType::Counter, {});
   for (const auto& learner : services.learner.learners()) {
     const Labels labels{{"router", learner->router()}};
+    healthy.metric.push_back(gauge(learner->healthy() ? 1 : 0, labels));
     sum.metric.push_back(gauge(learner->reward_sum(), labels));
     count.metric.push_back(counter(static_cast<double>(learner->reward_count()), labels));
   }
+  families.push_back(std::move(healthy));
+  families.push_back(family("learner_paused", "1 while learning is paused.", MetricType::Gauge,
+                            {gauge(services.learner.paused() ? 1 : 0)}));
   families.push_back(std::move(sum));
   families.push_back(std::move(count));
 }
@@ -204,8 +212,8 @@ std::string prometheus_text(const Services& services) {
   add_models(services, families);
   add_feedback(services, families);
   add_store(services, families);
-  add_rewards(services, families);
   add_budgets(services, families);
+  add_learners(services, families);
   std::ostringstream out;
   prometheus::TextSerializer().Serialize(out, families);
   return std::move(out).str();

@@ -68,6 +68,11 @@ void add_degraded_headers(const Decision& decision, HttpResponse& response) {
   response.headers.emplace_back("x-yardmaster-model", decision.model());
 }
 
+Error store_overdue() {
+  return {ErrorCode::unavailable,
+          "the store's disk does not answer in time (limits.store_timeout_s); try again later"};
+}
+
 HttpResponse to_response(const Error& error) {
   std::string_view code;
   if (error.code == ErrorCode::no_candidate) code = "no_candidate";

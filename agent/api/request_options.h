@@ -25,6 +25,9 @@ void add_decision_headers(const Decision& decision, HttpResponse& response);
 /// A decision served by the baseline because the store is down: not logged, so it has no id.
 void add_degraded_headers(const Decision& decision, HttpResponse& response);
 
+/// What a client is told whose record the store did not take in time.
+Error store_overdue();
+
 /// An Error as an OpenAI-shaped answer; unavailable gets Retry-After.
 HttpResponse to_response(const Error& error);
 

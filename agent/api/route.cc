@@ -2,12 +2,12 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <chrono>
 
 #include "agent/api/api.h"
 #include "agent/api/request_options.h"
 #include "agent/await_callback.h"
+#include "base/json_text.h"
 
 namespace yardmaster::agent {
 
@@ -57,7 +57,7 @@ std::string route_body(const Routed& routed, bool explain, bool degraded) {
                         {"left_usd", routed.budget->left_usd}};
     }
   }
-  return json::serialize(body);
+  return to_json(body);
 }
 
 }  // namespace
@@ -84,7 +84,8 @@ asio::awaitable<Status> Api::log_decision(Decision decision) {
   auto append = [this, &decision](std::function<void(Status)> done) {
     services_.store.append_decision(std::move(decision), std::move(done));
   };
-  Status logged = co_await await_callback<Status>(append);
+  auto answer = co_await context_.store_waits->await<Status>(append);
+  const Status logged = answer ? std::move(*answer) : Status(fail(store_overdue()));
   services_.store_failed.store(!logged, std::memory_order_relaxed);
   if (logged) services_.decisions.fetch_add(1, std::memory_order_relaxed);
   co_return logged;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <boost/asio/thread_pool.hpp>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "agent/policy_slot.h"
 #include "agent/router.h"
 #include "agent/serving_metrics.h"
+#include "agent/store_waits.h"
 #include "base/random.h"
 #include "base/time.h"
 #include "env/model_pool.h"
@@ -50,7 +52,8 @@ struct Services {
   std::vector<const ServingMetrics*> metrics;  ///< of every io thread
   std::atomic<std::uint64_t> decisions{0};     ///< logged so far, over all runs
   std::atomic<bool> draining{false};
-  std::atomic<bool> store_failed{false};  ///< the last append failed: serve the baseline, unlogged
+  std::atomic<bool> store_failed{false};   ///< the last append failed: serve the baseline, unlogged
+  boost::asio::thread_pool background{1};  ///< for backups, which must not hold up an io thread
 
   /// nullptr if no router has that name.
   const RouterService* find_router(std::string_view name) const {
@@ -66,6 +69,7 @@ struct ThreadContext {
   ThreadContext(std::size_t model_count, std::uint64_t seed)
       : metrics(std::make_unique<ServingMetrics>(model_count)), rng(seed) {}
 
+  std::unique_ptr<StoreWaits> store_waits;  ///< set before the first request
   std::unique_ptr<ServingMetrics> metrics;
   Rng rng;
   std::vector<PolicySlot::Reader> policies;  ///< in the order of Services::routers

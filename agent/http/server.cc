@@ -1,7 +1,7 @@
 #include "agent/http/server.h"
 
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
@@ -29,8 +29,6 @@ constexpr std::chrono::milliseconds kAcceptRetry{50};
 
 /// How long cut connections may take to notice that they were.
 constexpr std::chrono::milliseconds kCutTime{1'000};
-
-using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
 bool is_exhausted(const boost::system::error_code& error) {
   return error == asio::error::no_descriptors || error == asio::error::no_buffer_space ||
@@ -63,6 +61,8 @@ class BeastServer final : public HttpServer {
   Status bind(std::string_view address, std::uint16_t port);
 
   std::uint16_t port() const override { return port_; }
+  Result<std::unique_ptr<HttpServer>> share(asio::io_context& io, HttpLimits limits,
+                                            Handler handler) override;
   void start() override;
   asio::awaitable<void> drain(std::chrono::milliseconds grace) override;
   std::size_t connections() const override { return state_->count.load(std::memory_order_relaxed); }
@@ -100,7 +100,6 @@ Status BeastServer::bind(std::string_view address, std::uint16_t port) {
   const tcp::endpoint endpoint(ip, port);
   acceptor_->open(endpoint.protocol(), error);
   if (!error) acceptor_->set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error && state_->limits.share_port) acceptor_->set_option(ReusePort(true), error);
   if (!error) acceptor_->bind(endpoint, error);
   if (!error) acceptor_->listen(asio::socket_base::max_listen_connections, error);
   if (!error) port_ = acceptor_->local_endpoint(error).port();
@@ -110,6 +109,22 @@ Status BeastServer::bind(std::string_view address, std::uint16_t port) {
                                    "; choose another address or port, or stop what uses it");
   }
   return {};
+}
+
+Result<std::unique_ptr<HttpServer>> BeastServer::share(asio::io_context& io, HttpLimits limits,
+                                                       Handler handler) {
+  boost::system::error_code error;
+  const tcp::endpoint endpoint = acceptor_->local_endpoint(error);
+  auto other = std::make_unique<BeastServer>(io, limits, std::move(handler));
+  const int socket = error ? -1 : ::fcntl(acceptor_->native_handle(), F_DUPFD_CLOEXEC, 0);
+  if (!error && socket < 0) error.assign(errno, boost::system::system_category());
+  if (!error) other->acceptor_->assign(endpoint.protocol(), socket, error);
+  if (error) {
+    return fail(ErrorCode::io, "cannot share the listening socket: " + error.message() +
+                                   "; raise the limit of open files, or lower listen.io_threads");
+  }
+  other->port_ = port_;
+  return std::unique_ptr<HttpServer>(std::move(other));
 }
 
 void BeastServer::start() {

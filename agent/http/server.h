@@ -28,7 +28,6 @@ struct HttpResponse {
 };
 
 struct HttpLimits {
-  bool share_port = false;  ///< several servers listen on the port, one an io thread
   std::size_t max_header_bytes = 16u << 10;
   std::size_t max_body_bytes = 16u << 20;
   std::size_t max_connections = 4096;                ///< of this server; more are closed at accept
@@ -40,7 +39,7 @@ struct HttpLimits {
 /// An HTTP/1.1 server on one io_context: keep-alive, pipelining (answers in the order of the
 /// requests), limits on sizes, counts and times. Errors of the protocol get an OpenAI-shaped JSON
 /// error: 400 malformed, 408 too slow, 413 body too large, 431 headers too large, 503 draining.
-/// One thread. Several servers may listen on one port (SO_REUSEPORT), one an io thread.
+/// One thread; several servers, one an io thread, may accept from one listening socket.
 class HttpServer {
  public:
   /// Answers one request, on the server's thread. An exception becomes a 500 that names nothing
@@ -55,6 +54,12 @@ class HttpServer {
   virtual ~HttpServer() = default;
 
   virtual std::uint16_t port() const = 0;
+
+  /// Another server, on `io`, that accepts from this one's socket; the system gives each connection
+  /// to whichever is free. One socket, and not one each by SO_REUSEPORT, so that another process is
+  /// refused the port. Call before either starts. Fails with io.
+  virtual Result<std::unique_ptr<HttpServer>> share(boost::asio::io_context& io, HttpLimits limits,
+                                                    Handler handler) = 0;
 
   /// Starts accepting.
   virtual void start() = 0;

@@ -50,6 +50,14 @@ TEST_F(Admin, PolicyStatusTellsVersionRowsAndSnapshots) {
       status.at("snapshots").as_array()[0].as_object().at("version").to_number<std::int64_t>(), 5);
 }
 
+TEST_F(Admin, MetricsTellTheLearnersState) {
+  start();
+  EXPECT_THAT(get("/metrics").text, HasSubstr("yardmaster_learner_healthy{router=\"auto\"} 1"));
+  EXPECT_THAT(get("/metrics").text, HasSubstr("yardmaster_learner_paused 0"));
+  post("/v1/admin/learner/pause", "");
+  EXPECT_THAT(get("/metrics").text, HasSubstr("yardmaster_learner_paused 1"));
+}
+
 TEST_F(Admin, APausedLearnerServesOnAndCatchesUpWhenResumed) {
   start();
   EXPECT_TRUE(post("/v1/admin/learner/pause", "").json().at("paused").as_bool());
@@ -105,6 +113,7 @@ TEST_F(Admin, ASecondDaemonOnTheSameDataDirectoryIsRefused) {
 }
 
 TEST_F(Admin, ThePortOfAnotherDaemonIsRefused) {
+  more_listen_ = ", io_threads: 2";
   start();
   auto config = agent::parse_config(config_text(), "test.yaml",
                                     [](std::string_view) { return std::optional<std::string>(); });

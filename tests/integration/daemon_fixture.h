@@ -42,7 +42,7 @@ class DaemonFixture : public ::testing::Test {
       return std::optional<std::string>();
     });
     ASSERT_TRUE(config) << config.error().message;
-    auto daemon = agent::Daemon::start(*config);
+    auto daemon = agent::Daemon::start(*config, store_env_);
     ASSERT_TRUE(daemon) << daemon.error().message;
     daemon_ = std::move(*daemon);
     connect("");
@@ -111,9 +111,10 @@ class DaemonFixture : public ::testing::Test {
   }
 
   TempDir dir_;
-  std::string more_listen_;     ///< set before start(): ", key: value"
-  std::string more_upstreams_;  ///< set before start(): ", {name: ...}"
-  std::string more_models_;     ///< set before start(): "  - {name: ...}\n"
+  rocksdb::Env* store_env_ = nullptr;  ///< the file system under the store
+  std::string more_listen_;            ///< set before start(): ", key: value"
+  std::string more_upstreams_;         ///< set before start(): ", {name: ...}"
+  std::string more_models_;            ///< set before start(): "  - {name: ...}\n"
   boost::asio::io_context io_;
   std::unique_ptr<agent::Daemon> daemon_;
   std::unique_ptr<agent::HttpClient> client_;

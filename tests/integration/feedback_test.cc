@@ -88,6 +88,18 @@ TEST_F(Feedback, TheSameIdempotencyKeyIsADuplicateAndWithAnotherValueAConflict) 
   EXPECT_EQ(get("/v1/decisions/" + id).json().at("feedback").as_array().size(), 1u);
 }
 
+TEST_F(Feedback, AnIdempotencyKeyMayBeAHeaderAndIsRefusedWhereItIsTooLong) {
+  start();
+  const std::string body =
+      R"({"decision_id": ")" + route() + R"(", "metric": "quality", "value": 1})";
+  const auto send_with = [&](std::string key) {
+    return post("/v1/feedback", body, {{"idempotency-key", std::move(key)}});
+  };
+  EXPECT_EQ(send_with("k1").status, 200u);
+  EXPECT_THAT(send_with("k1").text, HasSubstr("duplicate"));
+  EXPECT_EQ(send_with(std::string(257, 'k')).status, 400u);
+}
+
 TEST_F(Feedback, MoreThanAThousandItemsAreRefusedWhole) {
   start();
   const std::string id = route();

@@ -165,6 +165,7 @@ TEST_F(Daemon, DescribesItself) {
   const auto models = get("/v1/models").json();
   EXPECT_EQ(models.at("object").as_string(), "list");
   EXPECT_EQ(models.at("data").as_array().size(), 4u) << "three models and a router";
+  EXPECT_THAT(get("/v1/models").text, HasSubstr(R"("input_usd_per_mtok":0.1,)"));
 }
 
 }  // namespace

@@ -106,6 +106,13 @@ TEST_F(RouterTest, APolicyWithoutAValidDistributionGivesWayToTheBaseline) {
   }
 }
 
+TEST_F(RouterTest, WithoutAnyPolicyTheBaselineServes) {
+  const Routed routed = decide(router(), PublishedPolicy{nullptr, 7});
+  EXPECT_TRUE(routed.policy_failed);
+  EXPECT_EQ(routed.decision.model(), "b");
+  EXPECT_EQ(routed.decision.propensity(), 1.0);
+}
+
 TEST_F(RouterTest, WhereTheBaselineMayNotServeTheFirstCandidateStandsIn) {
   RouteRequest request;
   request.deny = {"b"};

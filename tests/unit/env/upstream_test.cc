@@ -5,17 +5,10 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <fstream>
 #include <functional>
 #include <optional>
 
-#include "env/connection_pool.h"
-#include "env/openai_upstream.h"
-#include "tests/common/scripted_server.h"
-#include "tests/common/temp_dir.h"
-#include "tests/common/test_certificates.h"
+#include "tests/unit/env/upstream_client.h"
 
 namespace yardmaster::env {
 namespace {
@@ -25,73 +18,7 @@ namespace http = boost::beast::http;
 using std::chrono::milliseconds;
 using test::ScriptedServer;
 using testing::HasSubstr;
-using testing::Not;
 using Peer = ScriptedServer::Peer;
-
-constexpr char kKey[] = "sk-very-secret";
-
-/// Runs a coroutine to its end on this thread.
-template <class T>
-T run(asio::io_context& io, asio::awaitable<T> work) {
-  std::optional<T> result;
-  asio::co_spawn(io, std::move(work), [&](std::exception_ptr failed, T value) {
-    if (failed) std::rethrow_exception(failed);
-    result.emplace(std::move(value));
-    io.stop();
-  });
-  io.restart();
-  io.run();
-  return std::move(*result);
-}
-
-/// A client of one upstream on its own io_context.
-class Client {
- public:
-  explicit Client(UpstreamSpec spec)
-      : upstream_(std::move(*OpenAiUpstream::make(spec, io_.get_executor()))) {}
-
-  Result<ChatAnswer> chat(std::string body = "{}", std::string traceparent = "") {
-    return run(io_, upstream_->chat({nullptr, std::move(body), std::move(traceparent)}));
-  }
-
-  const ConnectionPool& connections() const {
-    return static_cast<OpenAiUpstream&>(*upstream_).connections();
-  }
-
-  asio::io_context& io() { return io_; }
-  Upstream& upstream() { return *upstream_; }
-
- private:
-  asio::io_context io_{1};
-  std::unique_ptr<Upstream> upstream_;
-};
-
-UpstreamSpec plain(const ScriptedServer& server) {
-  UpstreamSpec spec;
-  spec.name = "hosted";
-  spec.base_url = "http://127.0.0.1:" + std::to_string(server.port()) + "/v1";
-  spec.api_key = kKey;
-  return spec;
-}
-
-/// The error of a call that must fail. No error may tell the key.
-Error failure(const Result<ChatAnswer>& result) {
-  EXPECT_FALSE(result);
-  if (result) return {};
-  EXPECT_THAT(result.error().message, HasSubstr("upstream 'hosted'"));
-  EXPECT_THAT(result.error().message, Not(HasSubstr(kKey)));
-  return result.error();
-}
-
-/// The body of an answer, or what went wrong.
-std::string body_of(const Result<ChatAnswer>& result) {
-  return result ? result->body : result.error().message;
-}
-
-/// Answers each request with its number.
-void answer_all(Peer& peer) {
-  for (int i = 1; peer.read(); ++i) peer.answer(std::to_string(i));
-}
 
 TEST(OpenAiUpstream, SendsTheCallAndReadsTheAnswer) {
   std::optional<ScriptedServer::Request> seen;
@@ -368,153 +295,6 @@ TEST(ConnectionPool, ClosesConnectionsThatWereIdleForLong) {
   io.restart();
   while (pool->idle() > 0) io.run_one();
   EXPECT_EQ(pool->open(), 0u);
-}
-
-/// An authority and a server certificate for `host`, made for the test.
-class Tls : public testing::Test {
- protected:
-  ScriptedServer& serve(const std::string& host, ScriptedServer::Script script = answer_all) {
-    return server_.emplace(std::move(script),
-                           test::make_certificate(directory_.path(), host, authority_));
-  }
-
-  UpstreamSpec secure(const std::string& host) {
-    UpstreamSpec spec = plain(*server_);
-    spec.base_url = "https://" + host + ":" + std::to_string(server_->port()) + "/v1";
-    spec.ca_file = authority_.certificate;
-    return spec;
-  }
-
-  test::TempDir directory_;
-  test::CertificateFiles authority_ = test::make_certificate_authority(directory_.path());
-  std::optional<ScriptedServer> server_;
-};
-
-TEST_F(Tls, TalksToAHostWhoseCertificateIsGood) {
-  std::string asked;
-  serve("localhost", [&](Peer& peer) {
-    asked = peer.asked_host();
-    answer_all(peer);
-  });
-  Client client(secure("localhost"));
-  const auto answer = client.chat();
-  EXPECT_EQ(body_of(answer), "1");
-  EXPECT_EQ(body_of(client.chat(std::string(3u << 20, ' '))), "2");
-  EXPECT_EQ(server_->connections(), 1);
-  EXPECT_EQ(asked, "localhost");
-}
-
-TEST_F(Tls, TalksToAnAddressThatTheCertificateNames) {
-  serve("127.0.0.1");
-  Client client(secure("127.0.0.1"));
-  const auto answer = client.chat();
-  EXPECT_EQ(body_of(answer), "1");
-}
-
-TEST_F(Tls, RefusesACertificateOfAnotherHost) {
-  bool got_request = false;
-  serve("other.example", [&](Peer& peer) { got_request = peer.read().has_value(); });
-  for (const std::string host : {"localhost", "127.0.0.1"}) {
-    Client client(secure(host));
-    const Error error = failure(client.chat());
-    EXPECT_EQ(error.code, ErrorCode::unavailable);
-    EXPECT_THAT(error.message, HasSubstr("its certificate is not trusted"));
-    EXPECT_THAT(error.message, HasSubstr("mismatch"));
-    EXPECT_EQ(client.connections().open(), 0u);
-  }
-  server_.reset();
-  EXPECT_FALSE(got_request);
-}
-
-TEST_F(Tls, RefusesACertificateOfAnUnknownAuthority) {
-  serve("localhost");
-  UpstreamSpec spec = secure("localhost");
-  spec.ca_file.clear();  // the system does not know the authority made for this test
-  Client client(spec);
-  const Error error = failure(client.chat());
-  EXPECT_EQ(error.code, ErrorCode::unavailable);
-  EXPECT_THAT(error.message, HasSubstr("its certificate is not trusted"));
-}
-
-TEST_F(Tls, ResumesTheSessionOnTheNextConnection) {
-  std::vector<bool> resumed;
-  serve("localhost", [&](Peer& peer) {
-    resumed.push_back(peer.resumed());
-    peer.read();
-    peer.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}");
-  });
-  Client client(secure("localhost"));
-  ASSERT_TRUE(client.chat());
-  ASSERT_TRUE(client.chat());
-  server_.reset();
-  EXPECT_THAT(resumed, testing::ElementsAre(false, true));
-}
-
-TEST_F(Tls, GivesUpOnAHandshakeAtTheConnectDeadline) {
-  ScriptedServer silent([](Peer& peer) { peer.wait_for_close(); });
-  UpstreamSpec spec = plain(silent);
-  spec.base_url.replace(0, 4, "https");
-  spec.connect_timeout = milliseconds(30);
-  Client client(spec);
-  const Error error = failure(client.chat());
-  EXPECT_EQ(error.code, ErrorCode::unavailable);
-  EXPECT_THAT(error.message, HasSubstr("connect deadline"));
-}
-
-TEST_F(Tls, IsUnavailableWhereTheServerSpeaksNoTls) {
-  ScriptedServer talker([](Peer& peer) {
-    peer.send("HTTP/1.1 400 Bad Request\r\n\r\n");
-    peer.wait_for_close();
-  });
-  UpstreamSpec spec = plain(talker);
-  spec.base_url.replace(0, 4, "https");
-  Client client(spec);
-  const Error error = failure(client.chat());
-  EXPECT_EQ(error.code, ErrorCode::unavailable);
-  EXPECT_THAT(error.message, HasSubstr("TLS failed"));
-}
-
-TEST(MakeUpstream, RefusesUrlsThatAreNone) {
-  asio::io_context io{1};
-  for (const std::string url : {"", "api.example.com/v1", "ftp://a/", "https://", "http:///v1",
-                                "https://user:pw@a/v1", "https://a/v1?key=1", "https://a:99999/"}) {
-    UpstreamSpec spec;
-    spec.name = "hosted";
-    spec.base_url = url;
-    const auto made = make_upstream(spec, io.get_executor());
-    ASSERT_FALSE(made) << url;
-    EXPECT_EQ(made.error().code, ErrorCode::invalid_argument);
-    EXPECT_THAT(made.error().message, HasSubstr("base_url"));
-  }
-}
-
-TEST(MakeUpstream, RefusesAKeyWithALineBreakWithoutTellingIt) {
-  asio::io_context io{1};
-  UpstreamSpec spec;
-  spec.base_url = "https://a/v1";
-  spec.api_key = std::string(kKey) + "\n";
-  const auto made = make_upstream(spec, io.get_executor());
-  ASSERT_FALSE(made);
-  EXPECT_EQ(made.error().code, ErrorCode::invalid_argument);
-  EXPECT_THAT(made.error().message, Not(HasSubstr(kKey)));
-}
-
-TEST(MakeUpstream, RefusesACaFileThatCannotBeRead) {
-  asio::io_context io{1};
-  UpstreamSpec spec;
-  spec.base_url = "https://a/v1";
-  spec.ca_file = "/nowhere/ca.pem";
-  const auto made = make_upstream(spec, io.get_executor());
-  ASSERT_FALSE(made);
-  EXPECT_EQ(made.error().code, ErrorCode::io);
-  EXPECT_THAT(made.error().message, HasSubstr("/nowhere/ca.pem"));
-}
-
-TEST(MakeUpstream, MakesSimulatedOnes) {
-  asio::io_context io{1};
-  UpstreamSpec spec;
-  spec.kind = UpstreamSpec::Kind::simulated;
-  EXPECT_TRUE(make_upstream(spec, io.get_executor()));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "tests/unit/replay/failing_disk.h"
+#include "tests/common/failing_disk.h"
 
 #include <gtest/gtest.h>
 
@@ -8,6 +8,7 @@
 namespace yardmaster::replay {
 namespace {
 
+using test::FailingDisk;
 using Fault = FailingDisk::Fault;
 
 class FailingDiskTest : public StoreTest, public testing::WithParamInterface<Fault> {

@@ -7,24 +7,28 @@
 #include <memory>
 #include <utility>
 
-namespace yardmaster::replay {
+namespace yardmaster::test {
 
 /// The operating system's files, until a test breaks the disk: from then on writes, or syncs, to
-/// any file fail. Any thread.
+/// any file fail, or wait. Any thread.
 class FailingDisk final : public rocksdb::FileSystemWrapper {
  public:
   enum class Fault {
     none,
-    full,        ///< writes fail with ENOSPC after half of their bytes went through
-    broken,      ///< writes fail with EIO after half of their bytes went through
-    cannot_sync  ///< writes pass, syncs fail with EIO
+    full,         ///< writes fail with ENOSPC after half of their bytes went through
+    broken,       ///< writes fail with EIO after half of their bytes went through
+    cannot_sync,  ///< writes pass, syncs fail with EIO
+    hangs         ///< writes to open files wait for the next fault
   };
 
   FailingDisk() : rocksdb::FileSystemWrapper(rocksdb::FileSystem::Default()) {}
 
   const char* Name() const override { return "FailingDisk"; }
 
-  void set_fault(Fault fault) { *fault_ = fault; }
+  void set_fault(Fault fault) {
+    *fault_ = fault;
+    fault_->notify_all();
+  }
 
   rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* file,
@@ -56,6 +60,7 @@ class FailingDisk final : public rocksdb::FileSystemWrapper {
     using FSWritableFileOwnerWrapper::Append;
     rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
                              rocksdb::IODebugContext* context) override {
+      fault_->wait(Fault::hangs);
       const Fault fault = *fault_;
       if (fault != Fault::full && fault != Fault::broken) {
         return target()->Append(data, options, context);
@@ -86,4 +91,4 @@ class FailingDisk final : public rocksdb::FileSystemWrapper {
   std::shared_ptr<std::atomic<Fault>> fault_ = std::make_shared<std::atomic<Fault>>(Fault::none);
 };
 
-}  // namespace yardmaster::replay
+}  // namespace yardmaster::test

@@ -1,0 +1,45 @@
+#include "agent/store_waits.h"
+
+namespace yardmaster::agent {
+
+void StoreWaits::watch(std::shared_ptr<Wait> wait) {
+  wait->deadline = std::chrono::steady_clock::now() + limit_;
+  waits_.push_back(std::move(wait));
+  if (!armed_) arm();
+}
+
+/// False for an answer that came too late.
+bool StoreWaits::answered(Wait& wait) {
+  if (std::exchange(wait.settled, true)) {
+    --overdue_;
+    return false;
+  }
+  forget_settled();
+  return true;
+}
+
+void StoreWaits::forget_settled() {
+  while (!waits_.empty() && waits_.front()->settled) waits_.pop_front();
+}
+
+void StoreWaits::arm() {
+  armed_ = true;
+  timer_.expires_at(waits_.front()->deadline);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) sweep();
+  });
+}
+
+void StoreWaits::sweep() {
+  armed_ = false;
+  const auto now = std::chrono::steady_clock::now();
+  for (forget_settled(); !waits_.empty() && waits_.front()->deadline <= now; forget_settled()) {
+    const std::shared_ptr<Wait> wait = waits_.front();
+    wait->settled = true;
+    ++overdue_;
+    wait->give_up();  // may go on to the next wait, and so change waits_
+  }
+  if (!waits_.empty() && !armed_) arm();
+}
+
+}  // namespace yardmaster::agent

@@ -1,0 +1,1 @@
+// For the headers that tests/CMakeLists.txt precompiles: they need a file to be compiled with.

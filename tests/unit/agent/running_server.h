@@ -1,0 +1,119 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+#include <chrono>
+#include <future>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "agent/http/server.h"
+#include "tests/common/raw_client.h"
+
+namespace yardmaster::agent {
+
+/// A server on its own thread, with a handler that does what the path asks for.
+class RunningServer {
+ public:
+  explicit RunningServer(HttpLimits limits = {}) : RunningServer(nullptr, limits) {}
+
+  /// Accepts from the socket of another.
+  explicit RunningServer(HttpServer& other) : RunningServer(&other, {}) {}
+
+  ~RunningServer() {
+    release();
+    start_drain(std::chrono::milliseconds(0)).get();
+    io_.stop();
+    thread_.join();
+  }
+
+  std::uint16_t port() const { return server_->port(); }
+  HttpServer& server() { return *server_; }
+
+  std::future<void> start_drain(std::chrono::milliseconds grace) {
+    return boost::asio::co_spawn(io_, server_->drain(grace), boost::asio::use_future);
+  }
+
+  /// Waits until a request for /hold is in the handler.
+  void wait_until_held() { holding_.get_future().get(); }
+
+  /// Lets requests for /hold go on.
+  void release() {
+    boost::asio::post(io_, [this] { held_.cancel(); });
+  }
+
+ private:
+  RunningServer(HttpServer* other, HttpLimits limits) : work_(io_.get_executor()), held_(io_) {
+    held_.expires_at(boost::asio::steady_timer::time_point::max());
+    auto handler = [this](HttpRequest request) { return answer(std::move(request)); };
+    auto made = other == nullptr ? HttpServer::listen(io_, "127.0.0.1", 0, limits, handler)
+                                 : other->share(io_, limits, handler);
+    server_ = std::move(*made);
+    server_->start();
+    thread_ = std::thread([this] { io_.run(); });
+  }
+
+  boost::asio::awaitable<HttpResponse> answer(HttpRequest request) {
+    const std::string target(request.target());
+    if (target == "/throw") throw std::runtime_error("the secret of the inside");
+    if (target == "/slow") {
+      for (int turn = 0; turn < 10; ++turn)
+        co_await boost::asio::post(io_, boost::asio::use_awaitable);
+    }
+    if (target == "/hold") {
+      holding_.set_value();
+      co_await held_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    }
+    HttpResponse response;
+    response.content_type = "text/plain";
+    response.headers.emplace_back("x-line", "a\r\nx-injected: b");
+    response.body = std::string(request.method_string()) + " " + target + " " + request.body();
+    if (target == "/large") response.body.assign(8u << 20, 'x');
+    co_return response;
+  }
+
+  boost::asio::io_context io_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  boost::asio::steady_timer held_;
+  std::promise<void> holding_;
+  std::unique_ptr<HttpServer> server_;
+  std::thread thread_;
+};
+
+inline std::string get(std::string_view path, std::string_view headers = "") {
+  return "GET " + std::string(path) + " HTTP/1.1\r\nHost: x\r\n" + std::string(headers) + "\r\n";
+}
+
+inline std::string post(std::string_view path, const std::string& body) {
+  return "POST " + std::string(path) +
+         " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+         body;
+}
+
+/// The error's message, from an answer that must have OpenAI's shape and close the connection.
+inline std::string closing_error(test::RawClient& client, unsigned status) {
+  const auto answer = client.read_answer();
+  EXPECT_EQ(answer.result_int(), status);
+  EXPECT_EQ(answer[boost::beast::http::field::connection], "close");
+  EXPECT_EQ(client.read_to_end(), "");
+  const auto body = boost::json::parse(answer.body());
+  const auto& error = body.at("error");
+  EXPECT_TRUE(error.as_object().contains("type") && error.as_object().contains("param") &&
+              error.as_object().contains("code"));
+  return error.at("message").as_string().c_str();
+}
+
+}  // namespace yardmaster::agent
