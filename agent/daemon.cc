@@ -27,7 +27,8 @@ class IoThread {
  public:
   IoThread(Services& services, ThreadContext context, std::chrono::milliseconds store_timeout)
       : work_(asio::make_work_guard(io_)), context_(std::move(context)), api_(services, context_) {
-    context_.store_waits = std::make_unique<StoreWaits>(io_.get_executor(), store_timeout);
+    context_.log_waits = std::make_unique<StoreWaits>(io_.get_executor(), store_timeout);
+    context_.sync_waits = std::make_unique<StoreWaits>(io_.get_executor(), store_timeout);
   }
 
   Status open_upstreams(const std::vector<env::UpstreamSpec>& specs) {

@@ -15,7 +15,7 @@
 
 namespace yardmaster::agent {
 
-/// The waits of one io thread for answers of the store, none longer than a limit: a disk that
+/// Waits of one io thread for answers of the store, none longer than a limit: a disk that
 /// hangs, instead of failing, must not make the clients hang with it. One timer for all of them,
 /// since arming one for each wait costs as much as a small request. Used on the io thread; it
 /// outlives the io_context's last handler.

@@ -1,6 +1,8 @@
 #include "policies/dense_tensor.h"
 
-#include <torch/torch.h>
+#include <torch/cuda.h>
+#include <torch/serialize/archive.h>
+#include <torch/types.h>
 
 #include <cmath>
 #include <istream>

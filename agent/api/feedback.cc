@@ -196,7 +196,7 @@ asio::awaitable<Status> Api::log_outcome(DecisionId id, Outcome outcome, std::st
   auto append = [&](std::function<void(Status)> done) {
     services_.store.append_outcome(id, std::move(outcome), std::move(response_id), std::move(done));
   };
-  auto answer = co_await context_.store_waits->await<Status>(append);
+  auto answer = co_await context_.log_waits->await<Status>(append);
   const Status stored = answer ? std::move(*answer) : Status(fail(store_overdue()));
   if (stored) count_cost(id, cost_usd);
   co_return stored;
@@ -271,7 +271,7 @@ asio::awaitable<HttpResponse> Api::feedback(HttpRequest request, Caller caller) 
       services_.store.append_feedback(std::move(good), std::move(done));
     };
     const std::size_t count = good.size();
-    auto answer = co_await context_.store_waits->await<std::vector<FeedbackResult>>(append);
+    auto answer = co_await context_.sync_waits->await<std::vector<FeedbackResult>>(append);
     auto stored = answer ? std::move(*answer)
                          : std::vector<FeedbackResult>(
                                count, {FeedbackResult::State::error, store_overdue()});

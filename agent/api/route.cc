@@ -84,7 +84,7 @@ asio::awaitable<Status> Api::log_decision(Decision decision) {
   auto append = [this, &decision](std::function<void(Status)> done) {
     services_.store.append_decision(std::move(decision), std::move(done));
   };
-  auto answer = co_await context_.store_waits->await<Status>(append);
+  auto answer = co_await context_.log_waits->await<Status>(append);
   const Status logged = answer ? std::move(*answer) : Status(fail(store_overdue()));
   services_.store_failed.store(!logged, std::memory_order_relaxed);
   if (logged) services_.decisions.fetch_add(1, std::memory_order_relaxed);

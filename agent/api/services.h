@@ -69,7 +69,9 @@ struct ThreadContext {
   ThreadContext(std::size_t model_count, std::uint64_t seed)
       : metrics(std::make_unique<ServingMetrics>(model_count)), rng(seed) {}
 
-  std::unique_ptr<StoreWaits> store_waits;  ///< set before the first request
+  // Set before the first request. Feedback waits for a sync, so a slow one says nothing of the log.
+  std::unique_ptr<StoreWaits> log_waits;   ///< decisions and outcomes
+  std::unique_ptr<StoreWaits> sync_waits;  ///< feedback
   std::unique_ptr<ServingMetrics> metrics;
   Rng rng;
   std::vector<PolicySlot::Reader> policies;  ///< in the order of Services::routers
