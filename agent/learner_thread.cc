@@ -19,7 +19,12 @@ LearnerThread::LearnerThread(std::vector<std::unique_ptr<RouterLearner>> learner
                              std::vector<PolicySlot*> slots, replay::Store& store,
                              LearnerThreadOptions options)
     : learners_(std::move(learners)), slots_(std::move(slots)), store_(store), options_(options) {
-  for (const auto& learner : learners_) published_.push_back(learner->version());
+  std::uint64_t lowest = learners_.empty() ? 0 : learners_.front()->version();
+  for (const auto& learner : learners_) {
+    published_.push_back(learner->version());
+    lowest = std::min(lowest, learner->version());
+  }
+  version_.store(lowest, std::memory_order_relaxed);
   last_save_ = std::chrono::steady_clock::now();
   keep_rows();
   store_.on_rows([this](std::uint64_t) {

@@ -6,7 +6,6 @@
 
 #include "agent/api/api.h"
 #include "agent/api/request_options.h"
-#include "agent/await_callback.h"
 #include "agent/budget/restore.h"
 
 namespace yardmaster::agent {

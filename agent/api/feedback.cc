@@ -9,7 +9,6 @@
 #include "agent/api/api.h"
 #include "agent/api/json_fields.h"
 #include "agent/api/request_options.h"
-#include "agent/await_callback.h"
 #include "agent/budget/restore.h"
 #include "base/json_text.h"
 

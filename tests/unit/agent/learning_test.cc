@@ -93,6 +93,16 @@ TEST_F(LearningTest, TheThreadPublishesWhatItLearnedAndSavesItWhenItStops) {
   EXPECT_EQ(next_run->version(), 500u);
 }
 
+TEST_F(LearningTest, TheThreadsVersionIsThatOfItsLearnersFromTheFirst) {
+  append_random(10);
+  std::vector<std::unique_ptr<RouterLearner>> learners;
+  learners.push_back(new_learner("lints"));
+  learn_all(*learners.front());
+  PolicySlot slot(learners.front()->publish().value());
+  const LearnerThread thread(std::move(learners), {&slot}, *store_, {});
+  EXPECT_EQ(thread.version(), 10u);
+}
+
 TEST_F(LearningTest, APausedThreadLearnsNothingUntilItIsResumed) {
   std::vector<std::unique_ptr<RouterLearner>> learners;
   learners.push_back(new_learner("lints"));
