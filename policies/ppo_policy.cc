@@ -1,6 +1,5 @@
 #include "policies/ppo_policy.h"
 
-#include <algorithm>
 #include <boost/container/small_vector.hpp>
 #include <cmath>
 
@@ -11,19 +10,7 @@ namespace yardmaster::policies {
 
 namespace {
 
-constexpr double kRewardBound = 10;
-constexpr float kFeatureBound = 10;
-// Rows that draw an arm's mean quality to that of all.
-constexpr double kPriorRows = 20;
-constexpr double kPriorSlope = 20;
-
 using FloatVector = boost::container::small_vector<float, 256>;
-
-/// Of a weighed cost: 0 for none, .5 where the mean model's takes .05 of quality.
-float squashed(double weighed) {
-  const double value = std::max(0.0, weighed);
-  return static_cast<float>(value / (value + 0.05));
-}
 
 class PpoPolicy final : public Policy {
  public:
@@ -31,16 +18,9 @@ class PpoPolicy final : public Policy {
 
   Status distribution(const env::Observation& observation, std::span<double> probabilities,
                       std::span<Score> scores) const override {
-    if (auto checked = check_observation(observation, probabilities, scores); !checked) {
-      return checked;
-    }
-    if (observation.features.size() != view_.dimension) {
-      return fail(ErrorCode::invalid_argument,
-                  "features: " + std::to_string(observation.features.size()) +
-                      " values where the policy expects " + std::to_string(view_.dimension));
-    }
+    if (auto checked = view_.check(observation, probabilities, scores); !checked) return checked;
     const ArmAverages::Common common = view_.averages.common();
-    FloatVector inputs(view_.inputs()), outputs(view_.actor.outputs());
+    FloatVector inputs(view_.dimension + 2), outputs(view_.actor.outputs());
     const std::span<float> in(inputs.data(), inputs.size()), out(outputs.data(), outputs.size());
     view_.write_inputs(observation.features, observation.weights, common, in);
     if (!out.empty()) view_.actor.forward(in, out);
@@ -49,7 +29,7 @@ class PpoPolicy final : public Policy {
       const env::Candidate& candidate = observation.candidates[i];
       const auto arm = view_.arm(candidate.model);
       probabilities[i] =
-          ppo_prior_slope() * view_.mean_reward(arm, candidate, observation.weights, common) +
+          kPpoPriorSlope * view_.mean_reward(arm, candidate, observation.weights, common) +
           (arm ? static_cast<double>(out[*arm]) : 0);
       highest = std::max(highest, probabilities[i]);
     }
@@ -96,35 +76,6 @@ class PpoSnapshot final : public Policy {
 };
 
 }  // namespace
-
-double ppo_prior_slope() { return kPriorSlope; }
-
-double bounded_reward(double reward) { return std::clamp(reward, -kRewardBound, kRewardBound); }
-
-void PpoView::write_inputs(std::span<const float> features, const ObjectiveWeights& weights,
-                           const ArmAverages::Common& common, std::span<float> out) const {
-  for (std::size_t i = 0; i < features.size(); ++i) {
-    const auto scaled = static_cast<float>(feature_scale * static_cast<double>(features[i]));
-    out[i] = std::clamp(scaled, -kFeatureBound, kFeatureBound);
-  }
-  out[features.size()] = squashed(weights.cost * common.cost_usd);
-  out[features.size() + 1] = squashed(weights.latency * common.latency_s);
-}
-
-double PpoView::mean_reward(std::optional<std::size_t> arm_index, const env::Candidate& candidate,
-                            const ObjectiveWeights& weights, const ArmAverages::Common& common,
-                            ArmAverages::Expected* parts) const {
-  const ArmAverages::Expected expected =
-      averages.expected(arm_index, candidate, kPriorRows, common);
-  if (parts != nullptr) *parts = expected;
-  return bounded_reward(
-      env::reward(expected.quality, expected.cost_usd, expected.latency_s, weights));
-}
-
-std::optional<std::size_t> PpoView::arm(std::string_view model) const {
-  const auto found = index.find(model);
-  return found == index.end() ? std::nullopt : std::optional(found->second);
-}
 
 std::unique_ptr<const Policy> make_ppo_policy(const PpoView& view) {
   return std::make_unique<PpoPolicy>(view);

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "policies/choosers.h"
+#include "policies/ensemble_learner.h"
 #include "policies/linear_learner.h"
 #include "policies/policy.h"
 #include "policies/ppo_learner.h"
@@ -61,6 +62,7 @@ struct Entry {
 };
 
 constexpr std::array kPolicies = {
+    Entry{"ensemble", make_ensemble_learner},
     Entry{"epsilon_greedy", make_epsilon_greedy},
     Entry{"fixed", make_fixed},
     Entry{"lints", make_lints},

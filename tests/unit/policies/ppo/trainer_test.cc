@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "base/random.h"
-#include "policies/ppo/orthogonal.h"
+#include "policies/orthogonal.h"
 
 namespace yardmaster::policies::ppo {
 namespace {

@@ -1,9 +1,9 @@
-#include "policies/ppo/orthogonal.h"
+#include "policies/orthogonal.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace yardmaster::policies::ppo {
+namespace yardmaster::policies {
 
 std::vector<double> orthogonal(std::size_t rows, std::size_t columns, double gain, Rng& rng) {
   const std::size_t count = std::min(rows, columns), length = std::max(rows, columns);
@@ -34,4 +34,4 @@ std::vector<double> orthogonal(std::size_t rows, std::size_t columns, double gai
   return out;
 }
 
-}  // namespace yardmaster::policies::ppo
+}  // namespace yardmaster::policies
