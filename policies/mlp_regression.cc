@@ -32,9 +32,9 @@ double differentiate(TensorMlps& mlps, const Prepared& part, bool with_loss) {
   const auto activations = mlps.forward(0, part.inputs);
   const Tensor error = activations.back().gather(1, part.output) - part.target;
   const Tensor share = part.weight / part.weight.sum().clamp_min(kWeightFloor);
-  mlps.backward(0, activations,
-                torch::zeros_like(activations.back())
-                    .scatter_add_(1, part.output, 2 * share * error));
+  mlps.backward(
+      0, activations,
+      torch::zeros_like(activations.back()).scatter_add_(1, part.output, 2 * share * error));
   return with_loss ? (share * error.square()).sum().item<double>() : 0;
 }
 

@@ -18,13 +18,14 @@ constexpr std::uint64_t kSmallestBlock = 32;
 constexpr std::uint64_t kLargestBlock = 256;
 constexpr std::uint64_t kBlocksRemembered = 32;
 
-std::uint64_t block_size(std::uint64_t sequence) {
+/// The size of the block that a row is in.
+std::uint64_t size_at(std::uint64_t sequence) {
   return std::bit_floor(std::clamp(sequence / kBlocksRemembered, kSmallestBlock, kLargestBlock));
 }
 
 /// The first sequence number of the block; sizes are powers of two, so blocks lie end to end.
 std::uint64_t block_of(std::uint64_t sequence) {
-  return sequence / block_size(sequence) * block_size(sequence);
+  return sequence / size_at(sequence) * size_at(sequence);
 }
 
 constexpr std::size_t kNumbers = 6;     // of the learner in an archive
@@ -39,6 +40,8 @@ std::vector<std::string> NeuralLearner::unique_models(const PolicyOptions& optio
   }
   return out;
 }
+
+std::uint64_t NeuralLearner::block_size(std::uint64_t sequence) { return size_at(sequence); }
 
 NeuralLearner::NeuralLearner(std::string format, const PolicyOptions& options, std::size_t window)
     : format_(std::move(format) + ' ' + std::to_string(options.dimension)),
@@ -160,9 +163,8 @@ Status NeuralLearner::save(std::ostream& out) const {
   for (std::size_t arm = 0; arm < arms_.size(); ++arm) {
     archive.put("arm" + std::to_string(arm), arms_[arm]);
     const ArmAverages::Arm& sums = view_->averages.arms()[arm];
-    for (const double value :
-         {sums.quality, sums.quality_weight, sums.cost, sums.cost_weight, sums.latency,
-          sums.latency_weight, sums.price_reference}) {
+    for (const double value : {sums.quality, sums.quality_weight, sums.cost, sums.cost_weight,
+                               sums.latency, sums.latency_weight, sums.price_reference}) {
       *number++ = value;
     }
   }

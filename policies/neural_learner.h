@@ -33,12 +33,15 @@ class NeuralLearner : public Learner {
   /// To be called first in the constructor: the view to keep, a member of the derived class.
   void begin(NeuralView& view);
 
+  /// Rows of the block that begins with this sequence number.
+  static std::uint64_t block_size(std::uint64_t sequence);
+
   /// The options' models, each once.
   static std::vector<std::string> unique_models(const PolicyOptions& options);
 
   // What a policy adds.
 
-  virtual void arm_added() = 0;                                           ///< the last one
+  virtual void arm_added() = 0;  ///< the last one
   virtual void arm_removed(std::size_t arm) = 0;
   /// A row was counted; `arms` has those of its outcomes.
   virtual void row_counted(const TrainingRow&, const std::vector<std::size_t>& /*arms*/) {}

@@ -54,16 +54,19 @@ double NeuralView::mean_reward(std::optional<std::size_t> arm_index,
       env::reward(expected.quality, expected.cost_usd, expected.latency_s, weights));
 }
 
-Status NeuralView::check(const env::Observation& observation,
-                         std::span<const double> probabilities,
+Status NeuralView::check_features(std::span<const float> features) const {
+  if (features.size() == dimension) return {};
+  return fail(ErrorCode::invalid_argument, "features: " + std::to_string(features.size()) +
+                                               " values where the policy expects " +
+                                               std::to_string(dimension));
+}
+
+Status NeuralView::check(const env::Observation& observation, std::span<const double> probabilities,
                          std::span<const Score> scores) const {
   if (auto checked = check_observation(observation, probabilities, scores); !checked) {
     return checked;
   }
-  if (observation.features.size() == dimension) return {};
-  return fail(ErrorCode::invalid_argument,
-              "features: " + std::to_string(observation.features.size()) +
-                  " values where the policy expects " + std::to_string(dimension));
+  return check_features(observation.features);
 }
 
 }  // namespace yardmaster::policies

@@ -13,8 +13,8 @@
 namespace yardmaster::policies {
 
 /// What every neural policy serves with besides its networks: how queries and weights become a
-/// network's inputs, running means of the arms, which output is whose. A value; const methods may be
-/// called from any thread while nobody changes it.
+/// network's inputs, running means of the arms, which output is whose. A value; const methods may
+/// be called from any thread while nobody changes it.
 struct NeuralView {
   std::size_t dimension = 0;  ///< of the features
   double exploration_floor = 0;
@@ -44,7 +44,10 @@ struct NeuralView {
                      const ObjectiveWeights& weights, const ArmAverages::Common& common,
                      ArmAverages::Expected* parts = nullptr) const;
 
-  /// Fails with invalid_argument where the observation is not one of `dimension` features.
+  /// Fails with invalid_argument where there are not `dimension` features.
+  Status check_features(std::span<const float> features) const;
+
+  /// The same, and as check_observation.
   Status check(const env::Observation& observation, std::span<const double> probabilities,
                std::span<const Score> scores) const;
 };

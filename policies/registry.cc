@@ -5,6 +5,7 @@
 #include "policies/choosers.h"
 #include "policies/ensemble_learner.h"
 #include "policies/linear_learner.h"
+#include "policies/neural_linear_learner.h"
 #include "policies/policy.h"
 #include "policies/ppo_learner.h"
 #include "policies/static_learner.h"
@@ -48,6 +49,10 @@ Result<std::unique_ptr<Learner>> make_lints(const PolicyOptions& options) {
   return make_linear(options, make_thompson_chooser(kThompsonScale));
 }
 
+Result<std::unique_ptr<Learner>> make_neural_linear(const PolicyOptions& options) {
+  return make_neural_linear_learner(options, make_thompson_chooser(kThompsonScale));
+}
+
 Result<std::unique_ptr<Learner>> make_random(const PolicyOptions& options) {
   return make_static_learner(options, make_uniform_chooser(), options.exploration_floor);
 }
@@ -67,6 +72,7 @@ constexpr std::array kPolicies = {
     Entry{"fixed", make_fixed},
     Entry{"lints", make_lints},
     Entry{"linucb", make_linucb},
+    Entry{"neural_linear", make_neural_linear},
     Entry{"ppo", make_ppo_learner},
     Entry{"random", make_random},
     Entry{"squarecb", make_squarecb},

@@ -77,7 +77,7 @@ struct TensorMlps::State {
   std::vector<Leaf> leaves;
   std::vector<std::size_t> first_leaf;  ///< a network each
   Tensor parameters, gradient, first_moment, second_moment;
-  Tensor decayed;  ///< 1 for weights, 0 for biases
+  Tensor decayed;                               ///< 1 for weights, 0 for biases
   std::vector<Tensor> values_of, gradients_of;  ///< views, a leaf each
   std::int64_t steps = 0;
 
@@ -137,9 +137,9 @@ Result<TensorMlps> TensorMlps::make(std::vector<MlpShape> shapes, const Place& p
     return fail(ErrorCode::unavailable, "device cuda: LibTorch finds no GPU here; use cpu");
   }
   torch::NoGradGuard no_gradients;
-  return TensorMlps(std::make_unique<State>(
-      std::move(shapes), torch::Device(gpu ? torch::kCUDA : torch::kCPU),
-      place.double_precision ? torch::kFloat64 : torch::kFloat32, seed));
+  return TensorMlps(
+      std::make_unique<State>(std::move(shapes), torch::Device(gpu ? torch::kCUDA : torch::kCPU),
+                              place.double_precision ? torch::kFloat64 : torch::kFloat32, seed));
 }
 
 std::vector<Tensor> TensorMlps::forward(std::size_t network, const Tensor& inputs) const {
@@ -179,8 +179,7 @@ bool TensorMlps::step(const AdamOptions& options) {
   const auto steps = static_cast<double>(++s.steps);
   s.first_moment.mul_(kBeta1).add_(s.gradient, 1 - kBeta1);
   s.second_moment.mul_(kBeta2).addcmul_(s.gradient, s.gradient, 1 - kBeta2);
-  const Tensor spread =
-      (s.second_moment / (1 - std::pow(kBeta2, steps))).sqrt_().add_(kEpsilon);
+  const Tensor spread = (s.second_moment / (1 - std::pow(kBeta2, steps))).sqrt_().add_(kEpsilon);
   if (options.weight_decay > 0) {
     s.parameters.addcmul_(s.parameters, s.decayed, -options.learning_rate * options.weight_decay);
   }
