@@ -21,6 +21,7 @@ constexpr std::size_t kHeadCount = 24;
 constexpr std::size_t kWindow = 8192;
 constexpr std::size_t kBatch = 512;  // samples an update, as in ppo
 constexpr std::size_t kReuse = 4;
+constexpr double kLearningRate = 3e-4;
 
 // What a head's mean of an arm begins from: so many rows of a quality drawn for head and arm.
 constexpr double kPriorRows = 4;
@@ -199,7 +200,9 @@ class EnsembleLearner final : public NeuralLearner {
     const std::size_t added = samples.size() - fresh;
     const std::size_t drawn = std::min(std::max(kBatch, kReuse * added) - added, fresh);
     for (std::size_t i = 0; i < drawn; ++i) add_sample(samples[rng.below(fresh)], batch);
-    fit(network_, batch, {}, options().seed, block);
+    RegressionOptions fitted;
+    fitted.learning_rate = kLearningRate;
+    fit(network_, batch, fitted, options().seed, block);
   }
 
   void refresh() override {

@@ -27,11 +27,12 @@ Prepared upload(const TensorMlps& mlps, const RegressionBatch& batch) {
           mlps.upload(std::span(batch.weight), batch.known)};
 }
 
-/// Writes the gradient. Each known output's weight counts as a share of all of them.
+/// Writes the gradient of the sum over what a sample knows of its mean weighted square error.
 double differentiate(TensorMlps& mlps, const Prepared& part, bool with_loss) {
   const auto activations = mlps.forward(0, part.inputs);
   const Tensor error = activations.back().gather(1, part.output) - part.target;
-  const Tensor share = part.weight / part.weight.sum().clamp_min(kWeightFloor);
+  const auto known = static_cast<double>(part.output.size(1));
+  const Tensor share = part.weight * (known / part.weight.sum().clamp_min(kWeightFloor));
   mlps.backward(
       0, activations,
       torch::zeros_like(activations.back()).scatter_add_(1, part.output, 2 * share * error));

@@ -14,9 +14,9 @@ namespace yardmaster::policies {
 namespace {
 
 // docs/policies.md has the measurements behind these.
-constexpr std::size_t kTrunk = 16;       // features that the trunk gives
-constexpr std::size_t kWindow = 16384;   // samples kept
-constexpr std::size_t kEpochs = 4;       // of a training
+constexpr std::size_t kTrunk = 16;      // features that the trunk gives
+constexpr std::size_t kWindow = 16384;  // samples kept
+constexpr std::size_t kEpochs = 4;      // of a training
 constexpr std::uint64_t kFirstTraining = 1024;
 constexpr std::uint64_t kTrainingInterval = 4096;
 
@@ -25,8 +25,9 @@ constexpr float kTrunkScale = 0.25F;
 
 /// Whether a training belongs to the end of the block that ends before `sequence`.
 bool trains_at(std::uint64_t sequence) {
-  return sequence >= kTrainingInterval ? sequence % kTrainingInterval == 0
-                                       : sequence == kFirstTraining || sequence == 2 * kFirstTraining;
+  return sequence >= kTrainingInterval
+             ? sequence % kTrainingInterval == 0
+             : sequence == kFirstTraining || sequence == 2 * kFirstTraining;
 }
 
 LinearOptions linear_options(const PolicyOptions& options) {
@@ -108,8 +109,7 @@ class NeuralLinearLearner final : public NeuralLearner {
         {{"trunk", options.dimension, {64, kTrunk}, unique_models(options).size(), 0.1}},
         {options.device, false}, options.seed);
     if (!network) return fail(network.error());
-    return std::make_unique<NeuralLinearLearner>(options, std::move(*network),
-                                                 std::move(chooser));
+    return std::make_unique<NeuralLinearLearner>(options, std::move(*network), std::move(chooser));
   }
 
   const Policy& live() const override { return *live_; }
