@@ -19,6 +19,8 @@ constexpr double kScalePriorRows = 0.25;
 constexpr double kNoiseShape = 2;
 constexpr double kNoiseRate = kNoiseShape * 0.16;
 constexpr double kPriorQuality = 0.5;
+// Weight, in rows, that an arm's evidence from before a change keeps.
+constexpr double kRowsKeptAtChange = 40;
 // Log-likelihood by which a weaker prior may be behind and still say how much to explore.
 constexpr double kExploredEvidence = 1;
 
@@ -75,12 +77,14 @@ Status LinearModel::learn(const TrainingRow& row) {
   advance_clock(row.decision_sequence);
   const double weight = clock_weight(row.decision_sequence);
   if (weight < kForgottenWeight) return {};
+  watching_ = row.outcomes.size() == 1 && !row.replaces;
   for (const ArmOutcome& outcome : row.outcomes) {
     const bool known = view_.index.contains(outcome.model);
     if (!known) add_arm(outcome.model);
     const bool corrects = known && row.replaces && row.replaces->model == outcome.model;
     learn_outcome(outcome, corrects ? &*row.replaces : nullptr, weight);
   }
+  if (changed_) forget_before_change(changed_->first, changed_->second);
   if (++rows_since_rebuild_ >= options_.rebuild_rows) rebuild();
   refresh_view();
   return {};
@@ -186,6 +190,7 @@ void LinearModel::add_row(std::size_t index, std::size_t design_index, const Hea
   std::array<double, kHeads> units{};
   for (std::size_t head = 0; head < kHeads; ++head)
     units[head] = scale(index, static_cast<Head>(head));
+  const std::size_t watched_level = chosen_level(design_index);
   for (std::size_t level = 0; level < design.levels(); ++level) {
     design.direction(index, level, x_.data(), direction_);
     const double variance = 1 / weight + direction_.own_variance + direction_.shared_variance;
@@ -202,6 +207,10 @@ void LinearModel::add_row(std::size_t index, std::size_t design_index, const Hea
       }
       if (weight <= 0) continue;
       Evidence& fit = state.evidence[level];
+      if (level == watched_level) {
+        const double deviation = std::sqrt(fit.rate / fit.shape * variance);
+        watch(index, static_cast<Head>(head), residual * unit, deviation * unit);
+      }
       const double squares = residual * residual / (2 * variance);
       fit.log_likelihood -=
           0.5 * std::log(fit.rate * variance) + (fit.shape + 0.5) * std::log1p(squares / fit.rate);
@@ -216,6 +225,35 @@ void LinearModel::add_row(std::size_t index, std::size_t design_index, const Hea
     double* moment = arm.heads[head].moment.data();
     for (std::size_t i = 0; i < n_; ++i) moment[i] += weight * *values[head] * x_[i];
   }
+}
+
+void LinearModel::watch(std::size_t index, Head head, double residual, double deviation) {
+  if (watching_ && arms_[index].heads[head].detector.add(residual, deviation)) {
+    changed_ = {index, head};
+  }
+}
+
+// All of the arm's heads lose weight, as they share its matrices; only the changed one is moved.
+void LinearModel::forget_before_change(std::size_t index, Head head) {
+  changed_.reset();
+  ++changes_noticed_;
+  Arm& arm = arms_[index];
+  ArmHead& changed = arm.heads[head];
+  const double shift = changed.detector.shift();
+  const double* counts = designs_[heads_[head].design].counts(index);
+  for (std::size_t i = 0; i < n_; ++i) {
+    changed.moment.data()[i] += shift * entry(counts, i, 0, stride_);
+  }
+  changed.scale_sum += shift * changed.scale_weight;
+  const double factor = std::min(1.0, kRowsKeptAtChange / changed.scale_weight);
+  for (ArmHead& sums : arm.heads) {
+    for (double& value : sums.moment.values()) value *= factor;
+    sums.scale_sum *= factor;
+    sums.scale_weight *= factor;
+    sums.detector.reset();
+  }
+  for (PooledDesign& design : designs_) design.discount(index, factor);
+  rebuild();
 }
 
 double LinearModel::unseen_scale(Head head, bool priced) const {

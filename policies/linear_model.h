@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "base/training_row.h"
+#include "policies/change_detector.h"
 #include "policies/linear_view.h"
 #include "policies/pooled_design.h"
 
@@ -40,6 +41,11 @@ struct LinearOptions {
 /// An observation weighs 2^(-age / half-life), age in decisions. Between rebuilds the weights of
 /// new rows grow instead of those of old ones shrinking, which is the same but for the prior.
 ///
+/// A model whose quality, cost or latency changes silently is noticed by a ChangeDetector for each
+/// head of each arm: the arm's evidence then shrinks to the weight of a few dozen rows, moved to the
+/// mean since the change, so that it is explored again and soon known as it now is. Rows with
+/// every model's outcome are history, in any order, and are not watched.
+///
 /// A function of options and rows in their order. Not thread-safe.
 class LinearModel {
  public:
@@ -55,6 +61,9 @@ class LinearModel {
   void remove_arm(std::string_view model);
   const std::vector<std::string>& arms() const { return names_; }
 
+  /// Changes noticed since the model was made; not saved.
+  std::uint64_t changes_noticed() const { return changes_noticed_; }
+
   /// The serving side of the present state; valid until the next non-const call.
   const LinearView& view() const { return view_; }
 
@@ -67,6 +76,7 @@ class LinearModel {
     DenseTensor moment;    ///< sum of w x y; empty without rows
     double scale_sum = 0;  ///< sum of w y and of w: the arm's mean value
     double scale_weight = 0;
+    ChangeDetector detector;
   };
 
   struct Arm {
@@ -97,6 +107,8 @@ class LinearModel {
   void add_rows(std::size_t arm, const HeadMask& heads, const Values& values, double weight);
   void add_row(std::size_t arm, std::size_t design, const HeadMask& heads, const Values& values,
                double weight);
+  void watch(std::size_t arm, Head head, double residual, double deviation);
+  void forget_before_change(std::size_t arm, Head head);
   void shift_value(std::size_t arm, Head head, double change, double weight);
   void part_design(std::size_t design, const HeadMask& heads);
 
@@ -126,6 +138,9 @@ class LinearModel {
   std::uint64_t clock_ = 0;      ///< the newest decision learned from
   std::uint64_t reference_ = 0;  ///< the decision at which a row weighs 1
   std::uint64_t rows_since_rebuild_ = 0;
+  bool watching_ = false;  ///< the row being learned is a decision's, not history
+  std::optional<std::pair<std::size_t, Head>> changed_;  ///< by the row being learned
+  std::uint64_t changes_noticed_ = 0;
 
   LinearView view_;
   std::vector<double> x_;

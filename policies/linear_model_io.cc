@@ -11,7 +11,7 @@ namespace yardmaster::policies {
 
 namespace {
 
-constexpr char kFormat[] = "yardmaster linear model 1";
+constexpr char kFormat[] = "yardmaster linear model 2";
 
 std::string moment_name(std::size_t arm, std::size_t head) {
   return "moment" + std::to_string(arm) + "." + std::to_string(head);
@@ -107,6 +107,7 @@ Status LinearModel::save(std::ostream& out) const {
       const ArmHead& sums = arms_[arm].heads[head];
       numbers.put(sums.scale_sum);
       numbers.put(sums.scale_weight);
+      for (const double value : sums.detector.state()) numbers.put(value);
       archive.put(moment_name(arm, head), sums.moment);
     }
   }
@@ -148,7 +149,7 @@ Status LinearModel::restore(const TensorArchive& archive) {
   auto names = split(*joined);
   if (!names) return fail(names.error());
   const std::size_t levels = designs_[0].levels();
-  const std::size_t expected = 3 + kHeads * (2 + 3 * levels) + names->size() * (1 + 2 * kHeads);
+  const std::size_t expected = 3 + kHeads * (2 + 3 * levels) + names->size() * (1 + (2 + ChangeDetector::kStateSize) * kHeads);
   const auto tensor = archive.tensor("numbers", expected);
   if (!tensor) return fail(tensor.error());
   const auto designs = archive.bytes("designs");
@@ -195,6 +196,9 @@ Status LinearModel::restore_arms(const TensorArchive& archive,
       ArmHead& sums = arms_[arm].heads[head];
       sums.scale_sum = next();
       sums.scale_weight = next();
+      std::array<double, ChangeDetector::kStateSize> detector{};
+      for (double& value : detector) value = next();
+      sums.detector.restore(detector);
       auto moment = archive.tensor(moment_name(arm, head), 0);
       if (!moment) moment = archive.tensor(moment_name(arm, head), stride_);
       if (!moment) return fail(moment.error());

@@ -69,6 +69,11 @@ void PooledDesign::count(std::size_t arm, const double* x, double weight) {
   add_outer(arms_[arm].data(), x, weight, n_, stride_);
 }
 
+void PooledDesign::discount(std::size_t arm, double factor) {
+  DenseTensor& matrices = arms_[arm];
+  for (std::size_t i = 0; !matrices.empty() && i < matrix_size(); ++i) matrices.data()[i] *= factor;
+}
+
 void PooledDesign::rebuild(double factor) {
   for (DenseTensor& arm : arms_) {
     for (std::size_t i = 0; !arm.empty() && i < matrix_size(); ++i) arm.data()[i] *= factor;

@@ -54,6 +54,11 @@ class PooledDesign {
   const double* own_covariance(std::size_t arm, std::size_t level) const;
   const double* shared_covariance(std::size_t level) const;
 
+  /// A: the sum of w x x' over the arm's rows; nullptr without rows.
+  const double* counts(std::size_t arm) const {
+    return arms_[arm].empty() ? nullptr : arms_[arm].data();
+  }
+
   /// What a row of `arm` with features `x` would move, in units of the noise.
   struct Direction {
     std::vector<double> own;      ///< P_arm x
@@ -70,6 +75,9 @@ class PooledDesign {
 
   /// Adds it to A. Call once a row, after absorb() at each level.
   void count(std::size_t arm, const double* x, double weight);
+
+  /// Multiplies one arm's A by a factor; call rebuild() afterwards.
+  void discount(std::size_t arm, double factor);
 
   /// Multiplies all of A by a factor, then rebuilds: forgetting.
   void rebuild(double factor = 1);
