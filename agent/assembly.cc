@@ -131,9 +131,10 @@ std::unique_ptr<Services> Assembly::make_services(replay::Store& store,
     settings.max_cost_weight = config_.objective.max_cost_weight;
     settings.budget = {router.budget_usd_per_query, router.budget_usd_per_day,
                        router.budget_exhausted == RouterConfig::Exhausted::refuse};
+    const env::Encoder& encoder = encoder_of(router);
     services->routers.push_back(
-        {std::make_unique<Router>(std::move(settings), *pool_, encoder_of(router), *tokens_),
-         policy_name(router)});
+        {std::make_unique<Router>(std::move(settings), *pool_, encoder, *tokens_),
+         policy_name(router), encoder.is_slow() ? &services->encoding_thread(encoder) : nullptr});
   }
   return services;
 }

@@ -137,7 +137,7 @@ void check_routers(const Config& config, Problems& problems) {
   if (config.routers.empty()) problems.add_at("routers", "is empty; list one, or leave it out");
   check_names("routers", config.routers, problems);
   const auto models = names_of(config.models);
-  const std::vector<std::string_view> encoders{"static", "hash", "minilm:FOLDER"};
+  const std::vector<std::string_view> encoders{"static", "hash", "static:FILE", "minilm:FOLDER"};
   for (std::size_t i = 0; i < config.routers.size(); ++i) {
     const RouterConfig& router = config.routers[i];
     const std::string place = entry("routers", i);

@@ -192,9 +192,12 @@ void RunningDaemon::stop(std::chrono::milliseconds grace) {
     if (thread->running()) drained.push_back(thread->drain(grace));
   }
   for (std::future<void>& each : drained) each.wait();
-  // Backups, the learner and the store answer through callbacks that post to the io threads, so
-  // they go first, while the io_contexts still are.
-  if (services_) services_->background.join();
+  // Encoders, backups, the learner and the store answer through callbacks that post to the io
+  // threads, so they go first, while the io_contexts still are.
+  if (services_) {
+    for (const auto& encoding : services_->encoding) encoding->stop();
+    services_->background.join();
+  }
   learner_.reset();
   store_.reset();
   for (const auto& thread : threads_) thread->join();

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "agent/commands/check_config.h"
+#include "agent/commands/distill_encoder.h"
 #include "agent/commands/drive.h"
 #include "agent/commands/export.h"
 #include "agent/commands/import.h"
@@ -33,6 +34,7 @@ int main(int argc, char** argv) {
   add_warm_start(app, exit_code);
   add_simulate(app, exit_code);
   add_drive(app, exit_code);
+  add_distill_encoder(app, exit_code);
   add_export(app, exit_code);
   add_import(app, exit_code);
   if (argc > 1 && argv[1][0] != '-' && !is_command(app, argv[1])) {

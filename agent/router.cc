@@ -59,7 +59,7 @@ Result<Routed> Router::decide(const RouteRequest& request, const PublishedPolicy
   decision.time = now;
   decision.router = settings_.name;
   decision.session_id = request.session_id;
-  describe(*request.query, decision);
+  describe(request, decision);
   decision.weights = *weights_used;
   decision.policy_version = policy.version;
   decision.filtered = std::move(candidates->filtered);
@@ -119,12 +119,19 @@ Router::Choice Router::choice_among(const env::Candidates& candidates,
   return choice;
 }
 
-void Router::describe(const env::Query& query, Decision& decision) const {
+void Router::describe(const RouteRequest& request, Decision& decision) const {
+  const env::Query& query = *request.query;
   if (settings_.store_queries) decision.query = query.text;
-  decision.features.encoder = encoder_.name();
-  decision.features.version = encoder_.version();
-  decision.features.values.resize(encoder_.dimension());
-  encoder_.encode(query, decision.features.values);
+  if (!request.features) {
+    decision.features.values.resize(encoder_.dimension());
+    encoder_.encode(query, decision.features.values);
+  } else {
+    decision.features.values = *request.features;
+  }
+  if (!decision.features.values.empty()) {
+    decision.features.encoder = encoder_.name();
+    decision.features.version = encoder_.version();
+  }
   decision.weights = settings_.weights;
   decision.estimated_input_tokens = static_cast<std::uint32_t>(tokens_.estimate(query));
 }
@@ -145,7 +152,7 @@ Result<ObjectiveWeights> Router::weights(const RouteRequest& request) const {
 /// Fills the policy's probabilities and scores; false if the policy gave no valid distribution.
 bool Router::ask_policy(const PublishedPolicy& policy, const env::Observation& observation,
                         Routed& routed) const {
-  if (policy.policy == nullptr) return false;
+  if (policy.policy == nullptr || observation.features.empty()) return false;
   const std::size_t count = observation.candidates.size();
   routed.policy_probabilities.resize(count);
   routed.scores.resize(count);
@@ -157,7 +164,8 @@ bool Router::ask_policy(const PublishedPolicy& policy, const env::Observation& o
 Status Router::ask_within_budget(const PublishedPolicy& policy, const env::Observation& observation,
                                  Rng& rng, Choice& choice, Routed& routed) const {
   Decision& decision = routed.decision;
-  auto paced = choose_within_budget(*pacer_, policy.policy.get(), observation, decision.time, rng);
+  const policies::Policy* asked = observation.features.empty() ? nullptr : policy.policy.get();
+  auto paced = choose_within_budget(*pacer_, asked, observation, decision.time, rng);
   if (!paced) return fail(paced.error());
   for (const PacedChoice::Over& over : paced->over) {
     decision.filtered.push_back(

@@ -41,6 +41,11 @@ struct RouteRequest {
   std::vector<std::string> deny;
   std::optional<double> cost_weight;
   std::string session_id;
+
+  /// Made ahead, for a slow encoder: nothing means that the router encodes the query itself, empty
+  /// that it could not be encoded, and that the baseline serves it.
+  std::optional<std::vector<float>> features;
+
   bool needs_upstream = false;  ///< leave out models that nothing serves
   bool baseline_only = false;   ///< the store is down: no exploration that cannot be logged
 };
@@ -80,8 +85,8 @@ class Router {
   /// and of decisions that were not served.
   BudgetPacer* pacer() const { return pacer_.get(); }
 
-  /// Fills what a decision says of the query itself: features, weights, its text if it is kept.
-  void describe(const env::Query& query, Decision& decision) const;
+  /// Fills what a decision says of the request itself: features, weights, its text if it is kept.
+  void describe(const RouteRequest& request, Decision& decision) const;
 
  private:
   /// What the decision can be made among.

@@ -9,6 +9,7 @@ namespace yardmaster::env {
 namespace {
 
 constexpr std::string_view kMiniLm = "minilm:";
+constexpr std::string_view kStatic = "static:";
 
 Result<std::unique_ptr<Encoder>> make_static(const std::string& path) {
   auto table = path.empty() ? StaticTable::parse(builtin_static_table(), "the built-in table")
@@ -27,13 +28,14 @@ void Encoder::encode_all(std::span<const Query* const> queries, std::span<float>
 
 bool is_encoder_name(std::string_view name) {
   return name == "static" || name == "hash" ||
-         (name.starts_with(kMiniLm) && name.size() > kMiniLm.size());
+         (name.starts_with(kMiniLm) && name.size() > kMiniLm.size()) ||
+         (name.starts_with(kStatic) && name.size() > kStatic.size());
 }
 
 Result<std::unique_ptr<Encoder>> make_encoder(std::string_view name, const EncoderFiles& files) {
   if (!is_encoder_name(name)) {
     return fail(ErrorCode::invalid_argument, "encoder '" + std::string(name.substr(0, 64)) +
-                                                 "' is not known; choose static, hash or "
+                                                 "' is not known; choose static, static:FILE, hash or "
                                                  "minilm:FOLDER");
   }
   if (name == "hash") return std::make_unique<HashEncoder>();
@@ -41,6 +43,7 @@ Result<std::unique_ptr<Encoder>> make_encoder(std::string_view name, const Encod
     return make_static(files.asset_directory.empty() ? ""
                                                      : files.asset_directory + "/static_v1.bin");
   }
+  if (name.starts_with(kStatic)) return make_static(std::string(name.substr(kStatic.size())));
   auto minilm =
       MiniLmEncoder::open(std::string(name.substr(kMiniLm.size())), files.cache_directory);
   if (!minilm) return fail(minilm.error());

@@ -20,7 +20,7 @@ Result<std::string> read_text(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (error || !file) {
     return fail(ErrorCode::io, "cannot open " + path +
-                                   "; minilm:PATH names a folder with config.json, vocab.txt and "
+                                   "; a network's folder has config.json, vocab.txt and "
                                    "model.safetensors (scripts/fetch-minilm makes one)");
   }
   if (size > kMaxTextFileBytes) {

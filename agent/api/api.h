@@ -43,6 +43,7 @@ class Api {
 
   struct ChatTarget;
 
+  boost::asio::awaitable<void> encode(const RouterService& service, RouteRequest& request);
   Result<Routed> decide(const RouterService& service, const RouteRequest& request);
   void take_back(const RouterService& service, const Routed& routed);
   void count_cost(const DecisionId& id, std::optional<double> cost_usd);
@@ -52,8 +53,7 @@ class Api {
                                              std::string response_id);
   boost::asio::awaitable<Result<ChatTarget>> choose_chat_model(const HttpRequest& request,
                                                                const env::Query& query);
-  Decision direct_decision(const env::ModelSpec& model, const env::Query& query,
-                           RouteRequest options);
+  Decision direct_decision(const env::ModelSpec& model, const RouteRequest& options);
   boost::asio::awaitable<Result<env::ChatAnswer>> call_upstream(const env::ModelSpec& model,
                                                                 std::string body,
                                                                 std::string traceparent);

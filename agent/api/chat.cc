@@ -94,15 +94,14 @@ struct Api::ChatTarget {
 };
 
 /// A decision for a client that names its model: nothing to choose, so propensity 1.
-Decision Api::direct_decision(const env::ModelSpec& model, const env::Query& query,
-                              RouteRequest options) {
+Decision Api::direct_decision(const env::ModelSpec& model, const RouteRequest& options) {
   Decision decision;
   decision.time = services_.clock();
   decision.id = DecisionId::make(decision.time, context_.rng);
-  decision.session_id = std::move(options.session_id);
+  decision.session_id = options.session_id;
   decision.candidates = {model.name};
   decision.propensities = {1.0};
-  services_.routers.front().router->describe(query, decision);
+  services_.routers.front().router->describe(options, decision);
   decision.price_reference = model.price_reference();
   return decision;
 }
@@ -128,11 +127,14 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_chat_model(const HttpReques
                      "there is no model or router '" + query.requested_model +
                          "' to send this to; GET /v1/models lists them, \"auto\" routes");
     }
-    target.decision = direct_decision(*target.model, query, std::move(*options));
+    const RouterService& first = services_.routers.front();
+    if (first.encoding != nullptr) co_await encode(first, *options);
+    target.decision = direct_decision(*target.model, *options);
     target.logged = (co_await log_decision(target.decision)).has_value();
     co_return target;
   }
   options->baseline_only = services_.store_failed.load(std::memory_order_relaxed);
+  if (service->encoding != nullptr) co_await encode(*service, *options);
   auto routed = decide(*service, *options);
   if (!routed) co_return fail(routed.error());
   target.logged = (co_await log_decision(routed->decision)).has_value();

@@ -61,6 +61,7 @@ void add_decision_headers(const Decision& decision, HttpResponse& response) {
   response.headers.emplace_back("x-yardmaster-propensity", shortest(decision.propensity()));
   response.headers.emplace_back("x-yardmaster-policy-version",
                                 std::to_string(decision.policy_version));
+  if (decision.features.values.empty()) response.headers.emplace_back("x-yardmaster-degraded", "1");
 }
 
 void add_degraded_headers(const Decision& decision, HttpResponse& response) {

@@ -61,6 +61,18 @@ std::string route_body(const Routed& routed, bool explain, bool degraded) {
 
 }  // namespace
 
+/// Has a slow encoder's thread encode the query. Where it cannot, there are no features: the baseline
+/// serves, and the policy learns nothing of it.
+asio::awaitable<void> Api::encode(const RouterService& service, RouteRequest& request) {
+  EncodingThread& thread = *service.encoding;
+  request.features = thread.cached(*request.query);
+  if (request.features) co_return;
+  auto start = [&](EncodingThread::Done done) { thread.encode(*request.query, std::move(done)); };
+  auto made = co_await await_callback<Result<EncodingThread::Features>>(start);
+  request.features = made ? std::move(*made) : EncodingThread::Features();
+  if (!made) request.baseline_only = true;
+}
+
 Result<Routed> Api::decide(const RouterService& service, const RouteRequest& request) {
   const auto index = static_cast<std::size_t>(&service - services_.routers.data());
   return service.router->decide(request, context_.policies[index].current(),
@@ -76,7 +88,7 @@ void Api::count_decision(const Routed& routed, bool logged) {
   const auto model = static_cast<std::size_t>(routed.model - services_.pool.models().data());
   context_.metrics->models[model].chosen.add();
   if (routed.policy_failed) context_.metrics->policy_failures.add();
-  if (!logged) context_.metrics->degraded.add();
+  if (!logged || routed.decision.features.values.empty()) context_.metrics->degraded.add();
 }
 
 asio::awaitable<Status> Api::log_decision(Decision decision) {
@@ -109,6 +121,7 @@ asio::awaitable<HttpResponse> Api::route(HttpRequest request, Caller) {
         "model_not_found", "model");
   }
   options->baseline_only = services_.store_failed.load(std::memory_order_relaxed);
+  if (service->encoding != nullptr) co_await encode(*service, *options);
   auto routed = decide(*service, *options);
   if (!routed) co_return to_response(routed.error());
 

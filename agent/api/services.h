@@ -10,6 +10,7 @@
 
 #include "agent/auth.h"
 #include "agent/data_directory.h"
+#include "agent/encoding_thread.h"
 #include "agent/learner_thread.h"
 #include "agent/policy_slot.h"
 #include "agent/router.h"
@@ -27,7 +28,8 @@ namespace yardmaster::agent {
 /// A router with what it serves from.
 struct RouterService {
   std::unique_ptr<Router> router;
-  std::string policy;  ///< name in the config
+  std::string policy;                  ///< name in the config
+  EncodingThread* encoding = nullptr;  ///< of a slow encoder; nullptr: the io thread encodes
 };
 
 /// What all io threads share. Everything referred to outlives them.
@@ -48,12 +50,22 @@ struct Services {
   Authenticator authenticator;
   DataDirectory data;
   Clock clock = system_clock_now;
-  std::vector<RouterService> routers;          ///< at least one
+  std::vector<std::unique_ptr<EncodingThread>> encoding;  ///< one a slow encoder
+  std::vector<RouterService> routers;                     ///< at least one
   std::vector<const ServingMetrics*> metrics;  ///< of every io thread
   std::atomic<std::uint64_t> decisions{0};     ///< logged so far, over all runs
   std::atomic<bool> draining{false};
   std::atomic<bool> store_failed{false};   ///< the last append failed: serve the baseline, unlogged
   boost::asio::thread_pool background{1};  ///< for backups, which must not hold up an io thread
+
+  /// The thread of a slow encoder, started by the first router that asks for it.
+  EncodingThread& encoding_thread(const env::Encoder& encoder) {
+    for (const auto& each : encoding) {
+      if (&each->encoder() == &encoder) return *each;
+    }
+    encoding.push_back(std::make_unique<EncodingThread>(encoder, EncodingOptions{}));
+    return *encoding.back();
+  }
 
   /// nullptr if no router has that name.
   const RouterService* find_router(std::string_view name) const {

@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include <filesystem>
+
 #include "tests/integration/daemon_fixture.h"
 
 namespace yardmaster {
@@ -34,6 +36,22 @@ TEST_F(Daemon, RoutesAQueryAndTheDecisionCanBeReadBack) {
     }
   }
   EXPECT_NEAR(sum, 1, 1e-9);
+}
+
+TEST_F(Daemon, RoutesByASlowEncoderToo) {
+  // In a folder of its own, since the projection is written beside the weights.
+  const auto folder = dir_.path() / "minilm";
+  std::filesystem::copy(YARDMASTER_SOURCE_DIR "/tests/unit/env/minilm_fixture", folder);
+  start("routers: [{name: auto, encoder: \"minilm:" + folder.string() + "\"}]\n");
+  for (int i = 0; i < 2; ++i) {  // from the network, then from the cache
+    const Reply reply = post("/v1/route", R"({"query": "Explain heat and light"})");
+    ASSERT_EQ(reply.status, 200u) << reply.text;
+    EXPECT_EQ(reply.header("x-yardmaster-degraded"), "");
+    const Reply record = get("/v1/decisions/" + text(reply, "decision_id"));
+    const auto features = record.json().at("features").as_object();
+    EXPECT_EQ(features.at("encoder").as_string(), "minilm");
+    EXPECT_EQ(features.at("values").as_array().size(), 16u + 12u);
+  }
 }
 
 TEST_F(Daemon, ExplainsEveryCandidateAndEveryModelLeftOut) {

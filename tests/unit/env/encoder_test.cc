@@ -105,11 +105,17 @@ TEST(Encoders, DifferInVersion) {
             make_encoder("hash", {.asset_directory = kAssetDir}).value()->version());
 }
 
+TEST(Encoders, ReadATableByItsPath) {
+  const auto table = make_encoder("static:" + kAssetDir + "/static_v1.bin");
+  ASSERT_TRUE(table) << table.error().message;
+  EXPECT_EQ((*table)->version(), make_encoder("static").value()->version());
+}
+
 TEST(Encoders, RefuseAnUnknownNameAndListTheKnown) {
   const auto encoder = make_encoder("bert", {.asset_directory = kAssetDir});
   ASSERT_FALSE(encoder);
   EXPECT_EQ(encoder.error().code, ErrorCode::invalid_argument);
-  EXPECT_NE(encoder.error().message.find("static, hash or minilm:FOLDER"), std::string::npos);
+  EXPECT_NE(encoder.error().message.find("static, static:FILE, hash or minilm:FOLDER"), std::string::npos);
 }
 
 class Table : public testing::Test {
