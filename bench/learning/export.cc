@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "agent/simulation.h"
+#include "agent/simulation/world.h"
 #include "env/encoder.h"
 
 namespace {
@@ -27,56 +28,18 @@ using agent::SimulationData;
 
 const agent::Progress kSilent = [](double) {};
 
-/// Notes the rows that a replay shows, and decides nothing.
-class Watcher final : public policies::Policy {
- public:
-  Watcher(const SimulationData& data, std::vector<std::uint32_t>& rows)
-      : data_(data), rows_(rows) {}
-
-  Status distribution(const env::Observation& observation, std::span<double> probabilities,
-                      std::span<policies::Score>) const override {
-    const auto offset = observation.features.data() - data_.features.data();
-    rows_.push_back(static_cast<std::uint32_t>(static_cast<std::size_t>(offset) / data_.dimension));
-    for (double& probability : probabilities) {
-      probability = 1 / static_cast<double>(probabilities.size());
-    }
-    return {};
-  }
-
- private:
-  const SimulationData& data_;
-  std::vector<std::uint32_t>& rows_;
-};
-
-class WatchingLearner final : public policies::Learner {
- public:
-  WatchingLearner(const SimulationData& data, std::vector<std::uint32_t>& rows)
-      : watcher_(data, rows) {}
-
-  Status learn(const TrainingRow&) override { return {}; }
-  const policies::Policy& live() const override { return watcher_; }
-  std::shared_ptr<const policies::Policy> snapshot() const override { return nullptr; }
-  void add_arm(std::string_view) override {}
-  void remove_arm(std::string_view) override {}
-  std::vector<std::string> arms() const override { return {}; }
-  Status save(std::ostream&) const override { return {}; }
-  Status load(std::istream&) override { return {}; }
-
- private:
-  Watcher watcher_;
-};
-
 /// The rows of all seeds' replays, one seed after the other.
 Result<std::vector<std::uint32_t>> orders(const SimulationData& data, std::uint64_t seeds) {
+  const auto world = agent::make_world(data, {});
+  if (!world) return fail(world.error());
   std::vector<std::uint32_t> rows;
-  agent::SimulationOptions options;
-  options.seeds.clear();
-  for (std::uint64_t seed = 0; seed < seeds; ++seed) options.seeds.push_back(seed);
-  const auto make = [&](std::uint64_t) -> Result<std::unique_ptr<policies::Learner>> {
-    return std::make_unique<WatchingLearner>(data, rows);
-  };
-  if (auto done = agent::simulate(data, "order", make, options, kSilent); !done) {
-    return fail(done.error());
+  for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+    agent::RowOrder order(data.rows(), 0, seed);
+    for (std::size_t round = 0; round < data.rows(); ++round) {
+      const auto row = order.next(*world, world->at(round));
+      if (!row) return fail(row.error());
+      rows.push_back(static_cast<std::uint32_t>(*row));
+    }
   }
   return rows;
 }
