@@ -8,6 +8,8 @@ import json
 
 import numpy as np
 
+import replay
+
 
 def read(path):
     """The models, and for each split its rows and the expected qualities (rows x models)."""
@@ -32,3 +34,10 @@ def apgr_and_cpt(score, weak, strong, part=0.5):
     pgr = gain / gain[-1]
     apgr = float((pgr[1:] + pgr[:-1]).sum() / 2 / len(score))
     return apgr, float(np.argmax(pgr >= part) / len(score))
+
+
+def over_splits(splits):
+    """Means over (score, weak, strong) triples, and half of APGR's 95% interval."""
+    values = np.array([apgr_and_cpt(*split) for split in splits])
+    apgr, half = replay.mean_and_half_width(values[:, 0])
+    return {"apgr": apgr, "apgr_half": half, "cpt": float(values[:, 1].mean())}

@@ -1,0 +1,140 @@
+"""Runs the whole comparison and writes the page; scripts/bench-learning starts it."""
+
+import argparse
+import json
+import pathlib
+import time
+
+import numpy as np
+
+import chart
+import dataset
+import figures
+import halves
+import ours
+import page
+import peers
+import settings
+import tried
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+WORK = ROOT / "build" / "learning"
+COLOURS = {figures.OURS: ("#0a6ebd", 3), "Vowpal Wabbit": ("#8a2be2", 1.5),
+           "ParetoBandit": ("#d62728", 1.5), "stable-baselines3 PPO": ("#2ca02c", 1.5),
+           "calibrated LinUCB": ("#e6a817", 1.5), "full information": ("#444444", 1.5),
+           "best fixed model": ("#c2571a", 1.5)}
+
+
+class Bench:
+    def __init__(self, arguments):
+        self.start = time.monotonic()
+        self.data = arguments.data
+        self.minilm = arguments.minilm
+        self.only = arguments.only
+        self.cache = peers.Cache(WORK / "results")
+        self.programs = ours.Programs(ROOT, self.cache, self.say)
+
+    def say(self, message):
+        print(f"{time.monotonic() - self.start:6.0f} s  {message}", flush=True)
+
+    def outcomes(self, name):
+        return self.data / name / "outcomes.jsonl"
+
+    def encoder(self, name):
+        return f"minilm:{self.minilm}" if name == "minilm" else name
+
+    def dataset(self, name, encoder):
+        path = WORK / "data" / f"{name}-{encoder}.bin"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.programs.export(self.outcomes(name), self.encoder(encoder), path)
+        return dataset.read(path)
+
+    def comparisons(self):
+        """The summary's rows and the sections of the comparisons that can run here."""
+        rows, sections = [], []
+        for comparison in settings.COMPARISONS:
+            setting = comparison.setting
+            if setting.encoder == "minilm" and not self.minilm:
+                continue
+            if self.only and comparison.slug not in self.only:
+                continue
+            data = self.dataset(setting.data, setting.encoder)
+            records = figures.compare(comparison, data, self.outcomes(setting.data),
+                                      self.encoder(setting.encoder), self.programs, self.cache,
+                                      self.say)
+            rows += page.target_rows(comparison, records)
+            sections.append(page.comparison_section(comparison, records))
+            self.draw(comparison, records)
+        return rows, sections
+
+    def draw(self, comparison, records):
+        series = [(record["label"], *COLOURS[record["label"]], smooth(record["curve"]))
+                  for record in records if record["label"] in COLOURS]
+        path = ROOT / "docs" / page.chart_path(comparison)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(chart.line_chart(comparison.title, "queries",
+                                         "mean reward of the queries so far", series))
+
+    def halves(self):
+        source = WORK / "data" / "routellm_mmlu.jsonl"
+        with open(self.outcomes("routellm"), encoding="utf-8") as file:
+            lines = [line for line in file if json.loads(line)["benchmark"] == "mmlu"]
+        source.write_text("".join(lines))
+        output = WORK / "halves.bin"
+        self.programs.halves(source, "static", "default", output)
+        models, splits = halves.read(output)
+        weak = models.index("mistralai/Mixtral-8x7B-Instruct-v0.1")
+        strong = models.index("gpt-4-1106-preview")
+        quality = np.array([[json.loads(line)["outcomes"][model]["quality"] for model in models]
+                            for line in lines])
+        mine = halves.over_splits(
+            (expected[:, strong] - expected[:, weak], quality[rows, weak], quality[rows, strong])
+            for rows, expected in splits)
+        path = WORK / "data" / "routellm_mmlu-static.bin"
+        self.programs.export(source, "static", path)
+        features = dataset.read(path).features
+        return page.halves_section(mine, tried.on_halves(
+            features, quality[:, weak], quality[:, strong], [rows for rows, _ in splits]))
+
+    def troubles(self):
+        rows = []
+        for trouble in settings.TROUBLES:
+            report = self.programs.simulate(self.outcomes("mmlu_pro"), "static", ["default"],
+                                            ["--cost-weight", "30", *trouble.flags])
+            mine = ours.result_of(report, "default")
+            fixed = ours.result_of(report, "best_fixed")
+            recovered = [change["recovery_rounds"] for change in mine.get("changes", [])]
+            rows.append([trouble.title, f"`{' '.join(trouble.flags)}`",
+                         f"{mine['mean_reward']:.4f}", f"{mine['last_quarter_reward']:.4f}",
+                         f"{fixed['last_quarter_reward']:.4f}",
+                         ", ".join("not" if value is None else str(value) for value in recovered),
+                         trouble.wants])
+        return page.trouble_section(rows)
+
+
+def smooth(curve):
+    """The mean of all windows so far: what a learner has got by then, a query."""
+    values = np.cumsum([value for _, value in curve]) / np.arange(1, len(curve) + 1)
+    return [(place, float(value)) for (place, _), value in zip(curve, values)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=pathlib.Path, default=ROOT / ".." / "shared" / "data",
+                        help="folder of the outcome data sets")
+    parser.add_argument("--minilm", type=pathlib.Path,
+                        help="folder of all-MiniLM-L6-v2; without it its comparisons are left out")
+    parser.add_argument("--only", nargs="*", metavar="SLUG",
+                        help="of the comparisons in settings.py; the page then lacks the others")
+    bench = Bench(parser.parse_args())
+    rows, sections = bench.comparisons()
+    versions = ", ".join(f"{peer.name} {peer.version}" for key, peer in peers.PEERS.items()
+                         if key in ("vw", "pareto", "ppo"))
+    text = "\n".join([page.HEAD.format(versions=versions), page.summary_section(rows),
+                      bench.halves(), bench.troubles(), "## Comparisons\n", *sections])
+    (ROOT / "docs" / "benchmarks-learning.md").write_text(text)
+    bench.say("wrote docs/benchmarks-learning.md")
+
+
+if __name__ == "__main__":
+    main()
