@@ -40,7 +40,7 @@ def note(best):
     return f"{text}; best of {best['tried']}"
 
 
-def compare(comparison, dataset, data_path, encoder, programs, cache, say):
+def compare(comparison, dataset, data_path, encoder, programs, cache, say, names):
     """All records of one comparison, ours first, in the order of the page's table."""
     setting = comparison.setting
     report = programs.simulate(
@@ -48,7 +48,7 @@ def compare(comparison, dataset, data_path, encoder, programs, cache, say):
         ["--cost-weight", f"{setting.cost_weight:g}", *comparison.flags])
     records = [from_simulate(OURS, ours.result_of(report, "default"))]
     rounds = len(dataset.features) - setting.warm_rows
-    for name in comparison.peers:
+    for name in (name for name in comparison.peers if name in names):
         best = peers.best_of(peers.PEERS[name], dataset, setting, cache, say)
         records.append(from_peer(peers.PEERS[name].name, best, rounds))
     for policy, label in BASELINES:

@@ -1,11 +1,11 @@
 // Learns from half of a data set's rows with every model's outcome, and writes what the policy then
 // expects of each model on the other half.
-// Usage: learning_halves OUTCOMES.jsonl ENCODER POLICY SPLITS OUTPUT [ASSET_DIR]
+// Usage: learning_halves OUTCOMES.jsonl ENCODER POLICY SPLITS OUTPUT
 //
-// Split s takes the rows in the order of seed s of `yardmaster simulate`: the first half is learned,
-// the second scored. The output: a line of JSON {"models","policy","rows"}, rows the number scored a
-// split, then for each split the rows' numbers (uint32) and the expected qualities (rows x models
-// float64), little-endian.
+// Split s takes the rows in the order of seed s of `yardmaster simulate`: the first half is
+// learned, the second scored. The output: a line of JSON {"models","policy","rows"}, rows the
+// number scored a split, then for each split the rows' numbers (uint32) and the expected qualities
+// (rows x models float64), little-endian.
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -108,11 +108,11 @@ int main(int argc, char** argv) {
   std::uint64_t splits = 0;
   const std::string splits_text = argc > 4 ? argv[4] : "";
   std::from_chars(splits_text.data(), splits_text.data() + splits_text.size(), splits);
-  if (argc < 6 || argc > 7 || splits == 0) {
-    std::cerr << "usage: learning_halves OUTCOMES.jsonl ENCODER POLICY SPLITS OUTPUT [ASSET_DIR]\n";
+  if (argc != 6 || splits == 0) {
+    std::cerr << "usage: learning_halves OUTCOMES.jsonl ENCODER POLICY SPLITS OUTPUT\n";
     return 2;
   }
-  const auto encoder = env::make_encoder(argv[2], argc == 7 ? argv[6] : "");
+  const auto encoder = env::make_encoder(argv[2]);
   if (!encoder) return failed(encoder.error());
   const auto data = agent::load_simulation_data(argv[1], **encoder, kSilent);
   if (!data) return failed(data.error());

@@ -14,6 +14,7 @@ import halves
 import ours
 import page
 import peers
+import replay
 import settings
 import tried
 
@@ -31,6 +32,7 @@ class Bench:
         self.data = arguments.data
         self.minilm = arguments.minilm
         self.only = arguments.only
+        self.peers = arguments.peers
         self.cache = peers.Cache(WORK / "results")
         self.programs = ours.Programs(ROOT, self.cache, self.say)
 
@@ -61,7 +63,7 @@ class Bench:
             data = self.dataset(setting.data, setting.encoder)
             records = figures.compare(comparison, data, self.outcomes(setting.data),
                                       self.encoder(setting.encoder), self.programs, self.cache,
-                                      self.say)
+                                      self.say, self.peers)
             rows += page.target_rows(comparison, records)
             sections.append(page.comparison_section(comparison, records))
             self.draw(comparison, records)
@@ -96,6 +98,26 @@ class Bench:
         return page.halves_section(mine, tried.on_halves(
             features, quality[:, weak], quality[:, strong], [rows for rows, _ in splits]))
 
+    def budgets(self):
+        rows = []
+        for encoder in ("static", "minilm") if self.minilm else ("static",):
+            data = self.dataset("paretobandit_val", encoder)
+            for budget, published in settings.BUDGETS:
+                report = self.programs.simulate(
+                    self.outcomes("paretobandit_val"), self.encoder(encoder), ["default"],
+                    ["--cost-weight", "0", "--budget", f"{budget:g}"])
+                mine = ours.result_of(report, "default")
+                setting = replay.Setting("paretobandit_val", encoder, 0.0, budget_usd=budget)
+                best = peers.best_of(peers.PEERS["pareto"], data, setting, self.cache, self.say)
+                peer = figures.from_peer(peers.PEERS["pareto"].name, best, len(data.features))
+                label = f"{budget:g} USD, {encoder}"
+                rows.append([label, figures.OURS, f"{mine['mean_reward']:.4f}",
+                             f"{mine['mean_cost_usd'] / budget:.3f}",
+                             f"{mine['highest_mean_cost_usd'] / budget:.3f}", str(published)])
+                rows.append([label, f"{peer['label']}, cold: {peer['note']}",
+                             f"{peer['reward']:.4f}", f"{peer['cost_usd'] / budget:.3f}", "", ""])
+        return page.budget_section(rows)
+
     def troubles(self):
         rows = []
         for trouble in settings.TROUBLES:
@@ -126,12 +148,14 @@ def main():
                         help="folder of all-MiniLM-L6-v2; without it its comparisons are left out")
     parser.add_argument("--only", nargs="*", metavar="SLUG",
                         help="of the comparisons in settings.py; the page then lacks the others")
+    parser.add_argument("--peers", nargs="*", metavar="NAME", default=list(peers.PEERS),
+                        help="of %(default)s; the page then lacks the others")
     bench = Bench(parser.parse_args())
     rows, sections = bench.comparisons()
     versions = ", ".join(f"{peer.name} {peer.version}" for key, peer in peers.PEERS.items()
                          if key in ("vw", "pareto", "ppo"))
     text = "\n".join([page.HEAD.format(versions=versions), page.summary_section(rows),
-                      bench.halves(), bench.troubles(), "## Comparisons\n", *sections])
+                      bench.budgets(), bench.halves(), bench.troubles(), "## Comparisons\n", *sections])
     (ROOT / "docs" / "benchmarks-learning.md").write_text(text)
     bench.say("wrote docs/benchmarks-learning.md")
 

@@ -61,6 +61,14 @@ class Cache:
         return value
 
 
+def overspent(setting, runs):
+    """What is taken off a configuration's reward where it breaks its budget by over 1%."""
+    if setting.budget_usd == 0:
+        return 0.0
+    cost = sum(run["cost_usd"] for run in runs) / len(runs)
+    return max(0.0, cost / setting.budget_usd - 1.01)
+
+
 def best_of(peer, dataset, setting, cache, say):
     """The best configuration in hindsight: {"configuration", "tried", "seeds": [a run each]}."""
 
@@ -71,7 +79,7 @@ def best_of(peer, dataset, setting, cache, say):
     def runs(configuration, seeds):
         start = time.monotonic()
         out = [run(configuration, seed) for seed in range(seeds)]
-        mean = sum(one["reward"] for one in out) / seeds
+        mean = sum(one["reward"] for one in out) / seeds - overspent(setting, out)
         if time.monotonic() - start > 1:
             say(f"{peer.name} {configuration}: {mean:.4f} on {seeds} seeds")
         return mean, out
