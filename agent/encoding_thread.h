@@ -49,8 +49,9 @@ class EncodingThread {
   /// The features of a query that was encoded lately.
   std::optional<Features> cached(const env::Query& query);
 
-  /// Calls `done` once, on the encoding thread, or, where it is refused, before this returns. It gets
-  /// unavailable where too many wait or the thread stopped, timed_out where it waited too long.
+  /// Calls `done` once, on the encoding thread, or, where it is refused, before this returns. It
+  /// gets unavailable where too many wait or the thread stopped, timed_out where it waited too
+  /// long.
   void encode(env::Query query, Done done);
 
   /// Ends the thread after the batch at hand; what waits gets unavailable. Safe to repeat.

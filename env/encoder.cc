@@ -34,9 +34,10 @@ bool is_encoder_name(std::string_view name) {
 
 Result<std::unique_ptr<Encoder>> make_encoder(std::string_view name, const EncoderFiles& files) {
   if (!is_encoder_name(name)) {
-    return fail(ErrorCode::invalid_argument, "encoder '" + std::string(name.substr(0, 64)) +
-                                                 "' is not known; choose static, static:FILE, hash or "
-                                                 "minilm:FOLDER");
+    return fail(ErrorCode::invalid_argument,
+                "encoder '" + std::string(name.substr(0, 64)) +
+                    "' is not known; choose static, static:FILE, hash or "
+                    "minilm:FOLDER");
   }
   if (name == "hash") return std::make_unique<HashEncoder>();
   if (name == "static") {

@@ -45,8 +45,9 @@ struct EncoderFiles {
 };
 
 /// Makes the encoder that the config or the command line names: "static" (its table is built in),
-/// "static:FILE", "hash", "minilm:FOLDER". Fails with invalid_argument for an unknown name (the message lists the
-/// known), with io, corrupt or unsupported for files that are missing, damaged, or of another kind.
+/// "static:FILE", "hash", "minilm:FOLDER". Fails with invalid_argument for an unknown name (the
+/// message lists the known), with io, corrupt or unsupported for files that are missing, damaged,
+/// or of another kind.
 Result<std::unique_ptr<Encoder>> make_encoder(std::string_view name,
                                               const EncoderFiles& files = {});
 

@@ -25,8 +25,9 @@ constexpr double kIndependentTokens = 12;
 // Shares of running English text; words take what is left.
 constexpr double kCharacterShare = 0.003;
 constexpr std::pair<char, double> kCharacterShares[] = {
-    {'.', 0.05},  {',', 0.05},  {'\'', 0.01}, {'-', 0.01},  {'"', 0.01}, {'(', 0.006}, {')', 0.006},
-    {':', 0.006}, {'?', 0.005}, {'!', 0.002}, {';', 0.002}, {'a', 0.02}, {'i', 0.01},  {'s', 0.008}};
+    {'.', 0.05},  {',', 0.05},  {'\'', 0.01}, {'-', 0.01},  {'"', 0.01},
+    {'(', 0.006}, {')', 0.006}, {':', 0.006}, {'?', 0.005}, {'!', 0.002},
+    {';', 0.002}, {'a', 0.02},  {'i', 0.01},  {'s', 0.008}};
 constexpr double kZipfShift = 2.7;
 
 /// Queries weigh as much as this many tokens of general text when they are as many.
@@ -79,8 +80,8 @@ class Distiller {
       batch.clear();
       const std::size_t last = std::min(tokens_.size(), first + kTokensAtOnce);
       for (std::size_t id = first; id < last; ++id) {
-        batch.push_back({folder_.tokenizer.cls, static_cast<WordPiece::TokenId>(id),
-                         folder_.tokenizer.sep});
+        batch.push_back(
+            {folder_.tokenizer.cls, static_cast<WordPiece::TokenId>(id), folder_.tokenizer.sep});
       }
       network_.embed(batch, std::span(vectors_).subspan(first * size_, batch.size() * size_));
       progress(static_cast<double>(last) / static_cast<double>(tokens_.size()));
@@ -220,7 +221,7 @@ class Distiller {
   const MiniLmNetwork& network_;
   std::size_t size_;
   std::vector<std::string_view> tokens_;
-  std::vector<float> vectors_;  ///< tokens x size_
+  std::vector<float> vectors_;                        ///< tokens x size_
   std::vector<std::vector<WordPiece::TokenId>> ids_;  ///< of the queries
   std::vector<double> shares_;                        ///< of each token in texts
   std::vector<std::uint8_t> weights_;                 ///< in a text's mean, in 255ths

@@ -1,5 +1,6 @@
 #include "policies/dense_tensor.h"
 
+#include <ATen/Parallel.h>
 #include <torch/cuda.h>
 #include <torch/serialize/archive.h>
 #include <torch/types.h>

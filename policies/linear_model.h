@@ -42,8 +42,8 @@ struct LinearOptions {
 /// new rows grow instead of those of old ones shrinking, which is the same but for the prior.
 ///
 /// A model whose quality, cost or latency changes silently is noticed by a ChangeDetector for each
-/// head of each arm: the arm's evidence then shrinks to the weight of a few dozen rows, moved to the
-/// mean since the change, so that it is explored again and soon known as it now is. Rows with
+/// head of each arm: the arm's evidence then shrinks to the weight of a few dozen rows, moved to
+/// the mean since the change, so that it is explored again and soon known as it now is. Rows with
 /// every model's outcome are history, in any order, and are not watched.
 ///
 /// A function of options and rows in their order. Not thread-safe.

@@ -149,7 +149,8 @@ Status LinearModel::restore(const TensorArchive& archive) {
   auto names = split(*joined);
   if (!names) return fail(names.error());
   const std::size_t levels = designs_[0].levels();
-  const std::size_t expected = 3 + kHeads * (2 + 3 * levels) + names->size() * (1 + (2 + ChangeDetector::kStateSize) * kHeads);
+  const std::size_t expected = 3 + kHeads * (2 + 3 * levels) +
+                               names->size() * (1 + (2 + ChangeDetector::kStateSize) * kHeads);
   const auto tensor = archive.tensor("numbers", expected);
   if (!tensor) return fail(tensor.error());
   const auto designs = archive.bytes("designs");

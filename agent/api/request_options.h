@@ -19,8 +19,8 @@ std::string_view header(const HttpRequest& request, std::string_view name);
 /// bytes.
 Result<RouteRequest> read_route_headers(const HttpRequest& request);
 
-/// The headers that every routed answer carries; x-yardmaster-degraded too where the query could not
-/// be encoded.
+/// The headers that every routed answer carries; x-yardmaster-degraded too where the query could
+/// not be encoded.
 void add_decision_headers(const Decision& decision, HttpResponse& response);
 
 /// A decision served by the baseline because the store is down: not logged, so it has no id.

@@ -6,6 +6,7 @@
 
 #include "agent/api/api.h"
 #include "agent/api/request_options.h"
+#include "agent/await_callback.h"
 #include "base/json_text.h"
 
 namespace yardmaster::agent {
@@ -61,8 +62,8 @@ std::string route_body(const Routed& routed, bool explain, bool degraded) {
 
 }  // namespace
 
-/// Has a slow encoder's thread encode the query. Where it cannot, there are no features: the baseline
-/// serves, and the policy learns nothing of it.
+/// Has a slow encoder's thread encode the query. Where it cannot, there are no features: the
+/// baseline serves, and the policy learns nothing of it.
 asio::awaitable<void> Api::encode(const RouterService& service, RouteRequest& request) {
   EncodingThread& thread = *service.encoding;
   request.features = thread.cached(*request.query);

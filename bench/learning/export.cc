@@ -1,6 +1,7 @@
 // Writes what `yardmaster simulate` replays of a data set, for learners that are not ours: the
 // encoded features, every model's outcome, and the order of the rows for each seed.
-// Usage: learning_export OUTCOMES.jsonl ENCODER SEEDS OUTPUT, SEEDS their number.
+// Usage: learning_export OUTCOMES.jsonl ENCODER SEEDS OUTPUT CACHE, SEEDS their number, CACHE the
+// folder in which a slow encoder keeps vectors.
 //
 // The output: a line of JSON {"models","price_references","rows","dimension","seeds","encoder",
 // "encoder_version"}, then little-endian arrays without padding: features (rows x dimension
@@ -84,11 +85,11 @@ int main(int argc, char** argv) {
   std::uint64_t seeds = 0;
   const std::string seeds_text = argc > 3 ? argv[3] : "";
   std::from_chars(seeds_text.data(), seeds_text.data() + seeds_text.size(), seeds);
-  if (argc != 5 || seeds == 0) {
-    std::cerr << "usage: learning_export OUTCOMES.jsonl ENCODER SEEDS OUTPUT\n";
+  if (argc != 6 || seeds == 0) {
+    std::cerr << "usage: learning_export OUTCOMES.jsonl ENCODER SEEDS OUTPUT CACHE\n";
     return 2;
   }
-  const auto encoder = env::make_encoder(argv[2]);
+  const auto encoder = env::make_encoder(argv[2], {.cache_directory = argv[5]});
   if (!encoder) return failed(encoder.error());
   const auto data = agent::load_simulation_data(argv[1], **encoder, kSilent);
   if (!data) return failed(data.error());

@@ -30,7 +30,7 @@ class Bench:
     def __init__(self, arguments):
         self.start = time.monotonic()
         self.data = arguments.data
-        self.minilm = arguments.minilm
+        self.encoders = arguments.encoders
         self.only = arguments.only
         self.peers = arguments.peers
         self.cache = peers.Cache(WORK / "results")
@@ -43,7 +43,7 @@ class Bench:
         return self.data / name / "outcomes.jsonl"
 
     def encoder(self, name):
-        return f"minilm:{self.minilm}" if name == "minilm" else name
+        return f"minilm:{ROOT / 'build' / 'minilm'}" if name == "minilm" else name
 
     def dataset(self, name, encoder):
         path = WORK / "data" / f"{name}-{encoder}.bin"
@@ -56,7 +56,7 @@ class Bench:
         rows, sections = [], []
         for comparison in settings.COMPARISONS:
             setting = comparison.setting
-            if setting.encoder == "minilm" and not self.minilm:
+            if setting.encoder not in self.encoders:
                 continue
             if self.only and comparison.slug not in self.only:
                 continue
@@ -98,9 +98,32 @@ class Bench:
         return page.halves_section(mine, tried.on_halves(
             features, quality[:, weak], quality[:, strong], [rows for rows, _ in splits]))
 
+    def policy_gradients(self):
+        """PPO of ours and of stable-baselines3, each in the same two environments."""
+        data = self.dataset("mmlu_pro", "static")
+        setting = replay.Setting("mmlu_pro", "static", settings.PPO_COST_WEIGHT)
+        rows = []
+        for title, policy, flags, peer in (
+                ("one decision", "ppo", [], "ppo"),
+                ("cascades", "default", ["--cascade"], "cascades")):
+            report = self.programs.simulate(
+                self.outcomes("mmlu_pro"), "static", [policy],
+                ["--cost-weight", f"{settings.PPO_COST_WEIGHT:g}", *flags])
+            mine = ours.result_of(report, "ppo")
+            rows.append([title, "Yardmaster ppo", f"{mine['mean_reward']:.4f}",
+                         f"{mine['last_quarter_reward']:.4f}", f"{mine['decisions_per_s']:,.0f}",
+                         ""])
+            best = peers.best_of(peers.PEERS[peer], data, setting, self.cache, self.say)
+            means = {field: np.mean([run[field] for run in best["seeds"]])
+                     for field in ("reward", "last_quarter", "samples_per_s")}
+            rows.append([title, peers.PEERS["ppo"].name, f"{means['reward']:.4f}",
+                         f"{means['last_quarter']:.4f}", f"{means['samples_per_s']:,.0f}",
+                         figures.note(best)])
+        return page.policy_gradient_section(rows)
+
     def budgets(self):
         rows = []
-        for encoder in ("static", "minilm") if self.minilm else ("static",):
+        for encoder in self.encoders:
             data = self.dataset("paretobandit_val", encoder)
             for budget, published in settings.BUDGETS:
                 report = self.programs.simulate(
@@ -144,18 +167,20 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=pathlib.Path, default=ROOT / ".." / "shared" / "data",
                         help="folder of the outcome data sets")
-    parser.add_argument("--minilm", type=pathlib.Path,
-                        help="folder of all-MiniLM-L6-v2; without it its comparisons are left out")
+    parser.add_argument("--encoders", nargs="*", choices=["static", "minilm"],
+                        default=["static", "minilm"],
+                        help="the page then lacks the other; minilm takes an hour more")
     parser.add_argument("--only", nargs="*", metavar="SLUG",
                         help="of the comparisons in settings.py; the page then lacks the others")
-    parser.add_argument("--peers", nargs="*", metavar="NAME", default=list(peers.PEERS),
+    parser.add_argument("--peers", nargs="*", metavar="NAME", default=[name for name in peers.PEERS if name != "cascades"],
                         help="of %(default)s; the page then lacks the others")
     bench = Bench(parser.parse_args())
     rows, sections = bench.comparisons()
     versions = ", ".join(f"{peer.name} {peer.version}" for key, peer in peers.PEERS.items()
                          if key in ("vw", "pareto", "ppo"))
     text = "\n".join([page.HEAD.format(versions=versions), page.summary_section(rows),
-                      bench.budgets(), bench.halves(), bench.troubles(), "## Comparisons\n", *sections])
+                      bench.budgets(), bench.halves(), bench.troubles(),
+                      *([bench.policy_gradients()] if "ppo" in bench.peers else []), "## Comparisons\n", *sections])
     (ROOT / "docs" / "benchmarks-learning.md").write_text(text)
     bench.say("wrote docs/benchmarks-learning.md")
 

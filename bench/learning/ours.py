@@ -13,6 +13,7 @@ SEEDS = 10
 class Programs:
     def __init__(self, root, cache, say):
         self.build = root / "build" / "release"
+        self.vectors = root / "build" / "learning" / "vectors"  # of slow encoders
         self.cache, self.say = cache, say
         self.checksums = {}
 
@@ -37,7 +38,8 @@ class Programs:
             self.say("yardmaster simulate " + " ".join(map(str, arguments)))
             with tempfile.TemporaryDirectory() as folder:
                 path = pathlib.Path(folder) / "results.json"
-                self.run("yardmaster", ["simulate", *arguments, "--json", path])
+                self.run("yardmaster", ["simulate", *arguments, "--cache", self.vectors,
+                                        "--json", path])
                 return json.loads(path.read_text())
 
         name = [pathlib.Path(data).parent.name, *map(str, arguments[2:])]
@@ -50,7 +52,7 @@ class Programs:
         if output.exists() and stamp.exists() and stamp.read_text() == want:
             return
         self.say(f"encoding {data} by {encoder}")
-        self.run("bench/learning_export", [data, encoder, SEEDS, output])
+        self.run("bench/learning_export", [data, encoder, SEEDS, output, self.vectors])
         stamp.write_text(want)
 
     def halves(self, data, encoder, policy, output):

@@ -112,3 +112,15 @@ mmlu_pro at cost weight 30, static; `yardmaster simulate` plays them ([simulate.
 
 """ + table(["trouble", "flags", "reward", "last quarter", "best fixed model, last quarter",
              "recovered after, rounds", "wanted"], rows))
+
+
+def policy_gradient_section(rows):
+    return ("""## PPO against PPO
+
+mmlu_pro at cost weight 30, static, once through the rows, on one thread each: our `ppo` and
+stable-baselines3's with the configuration that is best in hindsight, in the same two environments
+([simulate.md](simulate.md) has the rules of a cascade). Samples are environment steps, acting and
+learning included; figures taken while other programs run compare only with one another. Wanted:
+reward no lower, 10 times the samples a second.
+
+""" + table(["environment", "", "reward", "last quarter", "samples / s", ""], rows))

@@ -28,14 +28,20 @@ def replayed(make):
 
 
 def run_ppo(dataset, setting, configuration, seed):
-    chosen = ppo.choices(dataset, setting, configuration, seed)
-    return replay.summary(dataset, setting.cost_weight, dataset.orders[seed], chosen)
+    chosen, speed = ppo.play_routing(dataset, setting.cost_weight, configuration, seed)
+    run = replay.summary(dataset, setting.cost_weight, dataset.orders[seed], chosen)
+    return run | {"samples_per_s": speed}
+
+
+def run_cascades(dataset, setting, configuration, seed):
+    return ppo.play_cascades(dataset, setting.cost_weight, configuration, seed)
 
 
 PEERS = {
     "vw": Peer(vw.NAME, vw.VERSION, vw.CONFIGURATIONS, replayed(vw.Learner)),
     "pareto": Peer(pareto.NAME, pareto.VERSION, pareto.CONFIGURATIONS, replayed(pareto.Learner)),
     "ppo": Peer(ppo.NAME, ppo.VERSION, ppo.CONFIGURATIONS, run_ppo),
+    "cascades": Peer(ppo.NAME + ", cascades", ppo.VERSION, ppo.CONFIGURATIONS, run_cascades),
     "linucb": Peer(linear.LinUcb.NAME, linear.LinUcb.VERSION, linear.LinUcb.CONFIGURATIONS,
                    replayed(linear.LinUcb)),
     "full": Peer(linear.FullInformation.NAME, linear.FullInformation.VERSION,

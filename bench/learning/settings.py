@@ -67,3 +67,5 @@ TROUBLES = [  # mmlu_pro at 30, static
     Trouble("the best model is added at half time", ("--add-model", "best@50%"),
             "found within 150 rounds"),
 ]
+
+PPO_COST_WEIGHT = 30.0  # mmlu_pro, static

@@ -22,8 +22,7 @@ class GatedEncoder final : public env::Encoder {
     const env::Query* const one = &query;
     encode_all(std::span(&one, 1), out);
   }
-  void encode_all(std::span<const env::Query* const> queries,
-                  std::span<float> out) const override {
+  void encode_all(std::span<const env::Query* const> queries, std::span<float> out) const override {
     entered_.release();
     gate_.acquire();
     calls_.fetch_add(1);
@@ -67,7 +66,8 @@ TEST(EncodingThreads, EncodeTogetherWhatWaits) {
   Answer first = ask(thread, "first");
   encoder.wait_until_entered();
   std::vector<Answer> waiting;
-  for (int i = 0; i < 10; ++i) waiting.push_back(ask(thread, std::string(10, 'x') + std::to_string(i)));
+  for (int i = 0; i < 10; ++i)
+    waiting.push_back(ask(thread, std::string(10, 'x') + std::to_string(i)));
   encoder.open();
   EXPECT_TRUE(first.get());
   for (Answer& each : waiting) EXPECT_EQ(each.get().value(), EncodingThread::Features{11});

@@ -115,7 +115,8 @@ TEST(Encoders, RefuseAnUnknownNameAndListTheKnown) {
   const auto encoder = make_encoder("bert", {.asset_directory = kAssetDir});
   ASSERT_FALSE(encoder);
   EXPECT_EQ(encoder.error().code, ErrorCode::invalid_argument);
-  EXPECT_NE(encoder.error().message.find("static, static:FILE, hash or minilm:FOLDER"), std::string::npos);
+  EXPECT_NE(encoder.error().message.find("static, static:FILE, hash or minilm:FOLDER"),
+            std::string::npos);
 }
 
 class Table : public testing::Test {

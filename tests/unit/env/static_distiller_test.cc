@@ -58,10 +58,12 @@ TEST_F(Distilling, BringsTheGivenQueriesToASquaredNormOfAHalf) {
 }
 
 TEST_F(Distilling, WeighsDownWhatTheQueriesRepeat) {
-  // "city" against the rest of the sentence: the more often queries hold it, the less it moves them.
+  // "city" against the rest of the sentence: the more often queries hold it, the less it moves
+  // them.
   const auto share = [&](const std::vector<std::string>& queries) {
     const auto table = StaticTable::parse(distill(queries), "test");
-    const auto with = mean(*table, "explain the light city"), without = mean(*table, "explain the light");
+    const auto with = mean(*table, "explain the light city"),
+               without = mean(*table, "explain the light");
     std::vector<float> difference(with.size());
     for (std::size_t i = 0; i < with.size(); ++i) difference[i] = with[i] - without[i];
     return squared_norm(difference) / squared_norm(without);
