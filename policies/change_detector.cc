@@ -8,7 +8,7 @@ namespace yardmaster::policies {
 namespace {
 
 constexpr double kDrift = 0.2;      // deviations; smaller shifts are left to forgetting
-constexpr double kThreshold = 24;   // deviations
+constexpr double kThreshold = 40;   // deviations
 constexpr double kBound = 3;        // of one standardised error
 constexpr double kPriorCount = 20;  // errors of the expected size that are taken for seen
 constexpr double kMemory = 2000;    // errors that the size is averaged over

@@ -10,8 +10,9 @@ namespace yardmaster::policies {
 /// how much larger than that they have been on the whole, and bounded, so that neither a model
 /// with noisier answers nor one outlier raises an alarm.
 ///
-/// A shift of s deviations is found after some 24 / (s - .2) errors; without one an alarm comes
-/// once in some 180,000 (Siegmund's approximation). Not thread-safe.
+/// A shift of s deviations is found after some 40 / (s - .2) errors; without one an alarm comes
+/// once in some hundred million (Siegmund's approximation): predictions of a model that is still
+/// being learned err for a while in one direction, and must not raise one either. Not thread-safe.
 class ChangeDetector {
  public:
   /// Takes the next error and the standard deviation that was expected of it, in the same units;

@@ -22,7 +22,7 @@ constexpr double kPriorQuality = 0.5;
 // Weight, in rows, that an arm's evidence from before a change keeps.
 constexpr double kRowsKeptAtChange = 40;
 // Log-likelihood by which a weaker prior may be behind and still say how much to explore.
-constexpr double kExploredEvidence = 1;
+constexpr double kExploredEvidence = 3;
 
 }  // namespace
 

@@ -32,11 +32,10 @@ struct LinearOptions {
 ///
 /// The noise variance of each head is conjugate (inverse gamma); each design takes the prior
 /// precision of the arms' own weights from a grid, by the cumulative predictive log-likelihood
-/// (Student t) of each next value of its first head. Until the evidence speaks, means come from a
-/// strong prior and deviations from a weak one: what could be is explored, what is not known to
-/// be is not acted on. Costs and latencies are learned as ratios to
-/// the arm's own mean, costs in units of the price reference where it is known, so that arms whose
-/// prices differ a hundredfold share what makes a query long.
+/// (Student t) of each next value of its first head. Until the evidence speaks, deviations come
+/// from a weaker prior than means: what could be is explored. Costs and latencies are learned as
+/// ratios to the arm's own mean, costs in units of the price reference where it is known, so that
+/// arms whose prices differ a hundredfold share what makes a query long.
 ///
 /// An observation weighs 2^(-age / half-life), age in decisions. Between rebuilds the weights of
 /// new rows grow instead of those of old ones shrinking, which is the same but for the prior.

@@ -19,10 +19,10 @@ struct LinearPrior {
   /// How far an arm's context weights lie from the shared ones: a grid, from which each head
   /// takes the level under which its rewards were most likely.
   std::vector<double> own_weights = {1, 6, 32, 160, 800};
-  std::size_t default_level = 3;  ///< of the grid, where evidence says nothing
+  std::size_t default_level = 1;  ///< of the grid, where evidence says nothing
   /// Log-likelihood that a level must be ahead for each step from the default: the evidence of
   /// the first rows is mostly noise.
-  double evidence_per_step = 5;
+  double evidence_per_step = 1;
 };
 
 /// The covariance half of a Bayesian linear model in which each arm's weights are

@@ -1,0 +1,107 @@
+// Models that change without a word: what the linear model notices and how it recovers.
+
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "base/random.h"
+#include "policies/linear_model.h"
+#include "tests/unit/policies/observation_builder.h"
+
+namespace yardmaster::policies {
+namespace {
+
+constexpr std::size_t kDimension = 3;
+constexpr int kRowsBefore = 4000;
+
+class LinearModelChange : public testing::Test {
+ protected:
+  LinearModelChange() : model_(options()) {}
+
+  static LinearOptions options() {
+    LinearOptions out;
+    out.dimension = kDimension;
+    return out;
+  }
+
+  std::vector<float> random_features() {
+    std::vector<float> out(kDimension);
+    for (float& value : out) value = static_cast<float>(0.5 * rng_.normal());
+    return out;
+  }
+
+  /// Rows of m0 and m1 in turn, right with these probabilities.
+  void learn(LinearModel& model, int rows, double m0, double m1) {
+    for (int i = 0; i < rows; ++i) {
+      const bool first = ++sequence_ % 2 == 0;
+      const double quality = rng_.uniform() < (first ? m0 : m1) ? 1 : 0;
+      ASSERT_TRUE(model.learn(
+          quality_row(sequence_, random_features(), first ? "m0" : "m1", quality)));
+    }
+  }
+
+  static std::vector<Score> scores(const LinearModel& model) {
+    ObservationBuilder builder(std::vector<float>(kDimension), model_names(2));
+    std::vector<Score> out(2);
+    EXPECT_TRUE(model.view().score(builder.at(0), true, out));
+    return out;
+  }
+
+  Rng rng_{11};
+  LinearModel model_;
+  std::uint64_t sequence_ = 0;
+};
+
+TEST_F(LinearModelChange, ADegradedModelIsKnownAsItIsAfterAFewHundredRows) {
+  learn(model_, kRowsBefore, 0.7, 0.6);
+  ASSERT_EQ(model_.changes_noticed(), 0u);
+  const double sure = scores(model_)[0].choice_sd;
+  learn(model_, 400, 0.3, 0.6);
+  EXPECT_EQ(model_.changes_noticed(), 1u);
+  EXPECT_NEAR(scores(model_)[0].quality, 0.3, 0.12);
+  EXPECT_NEAR(scores(model_)[1].quality, 0.6, 0.05);
+  EXPECT_GT(scores(model_)[0].choice_sd, 1.5 * sure);
+}
+
+TEST_F(LinearModelChange, AnImprovedModelIsNoticedToo) {
+  learn(model_, kRowsBefore, 0.3, 0.6);
+  learn(model_, 400, 0.8, 0.6);
+  EXPECT_EQ(model_.changes_noticed(), 1u);
+  EXPECT_NEAR(scores(model_)[0].quality, 0.8, 0.12);
+}
+
+TEST_F(LinearModelChange, NothingIsNoticedWhereNothingChanges) {
+  learn(model_, 20'000, 0.7, 0.2);
+  EXPECT_EQ(model_.changes_noticed(), 0u);
+}
+
+TEST_F(LinearModelChange, AStateSavedAmidAChangeNoticesItAtTheSameRow) {
+  learn(model_, kRowsBefore, 0.7, 0.6);
+  learn(model_, 40, 0.3, 0.6);
+  std::stringstream state;
+  ASSERT_TRUE(model_.save(state));
+  LinearModel restored(options());
+  ASSERT_TRUE(restored.load(state));
+  const Rng rng = rng_;
+  const std::uint64_t sequence = sequence_;
+  learn(model_, 300, 0.3, 0.6);
+  rng_ = rng;
+  sequence_ = sequence;
+  learn(restored, 300, 0.3, 0.6);
+  EXPECT_EQ(restored.changes_noticed(), 1u);
+  EXPECT_EQ(scores(restored)[0].quality, scores(model_)[0].quality);
+}
+
+TEST_F(LinearModelChange, HistoryWithEveryOutcomeMayComeInAnyOrder) {
+  for (int i = 0; i < 4000; ++i) {
+    TrainingRow row = quality_row(++sequence_, random_features(), "m0", i < 2000 ? 1 : 0);
+    row.outcomes.push_back(row.outcomes[0]);
+    row.outcomes[1].model = "m1";
+    ASSERT_TRUE(model_.learn(row));
+  }
+  EXPECT_EQ(model_.changes_noticed(), 0u);
+  EXPECT_NEAR(scores(model_)[0].quality, 0.5, 0.05);
+}
+
+}  // namespace
+}  // namespace yardmaster::policies
