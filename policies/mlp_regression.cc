@@ -1,6 +1,6 @@
 #include "policies/mlp_regression.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <numeric>

@@ -1,6 +1,7 @@
 #include "policies/tensor_mlps.h"
 
-#include <torch/torch.h>
+#include <torch/cuda.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <cmath>

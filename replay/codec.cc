@@ -180,22 +180,26 @@ void take_candidates(ByteReader& in, Decision& decision) {
 // Envelope ---------------------------------------------------------------------------------
 
 /// Reads the layout's version, then the value with `take`, and wants nothing to be left over.
+tl::unexpected<Error> newer_layout(const char* what, int layout) {
+  return fail(ErrorCode::unsupported, std::string("a ") + what + " in the store has layout " +
+                                          std::to_string(layout) + ", this version reads up to " +
+                                          std::to_string(kLayout) + "; run a newer version");
+}
+
+tl::unexpected<Error> damaged(const char* what, std::size_t bytes) {
+  return fail(ErrorCode::corrupt, std::string("a ") + what + " in the store is damaged (" +
+                                      std::to_string(bytes) +
+                                      " bytes that do not decode); restore a backup");
+}
+
 template <class Take>
 auto decode_with(std::string_view bytes, const char* what, Take take)
     -> Result<decltype(take(std::declval<ByteReader&>()))> {
   ByteReader in(bytes);
   const std::uint8_t layout = in.take_byte();
-  if (in.good() && layout > kLayout) {
-    return fail(ErrorCode::unsupported, std::string("a ") + what + " in the store has layout " +
-                                            std::to_string(layout) + ", this version reads up to " +
-                                            std::to_string(kLayout) + "; run a newer version");
-  }
+  if (in.good() && layout > kLayout) return newer_layout(what, layout);
   auto value = take(in);
-  if (layout == 0 || !in.at_clean_end()) {
-    return fail(ErrorCode::corrupt, std::string("a ") + what + " in the store is damaged (" +
-                                        std::to_string(bytes.size()) +
-                                        " bytes that do not decode); restore a backup");
-  }
+  if (layout == 0 || !in.at_clean_end()) return damaged(what, bytes.size());
   return value;
 }
 

@@ -16,7 +16,7 @@ class HungDisk : public test::DaemonFixture {
  protected:
   void SetUp() override {
     store_env_ = env_.get();
-    start("limits: {store_timeout_s: 0.05}\n");
+    start("limits: {store_timeout_s: 0.3}\n");
   }
   void TearDown() override {
     disk_->set_fault(Fault::none);
@@ -48,8 +48,12 @@ TEST_F(HungDisk, TheBaselineServesAndFeedbackIsToldToComeBackUntilTheDiskAnswers
   while (!try_route().header("x-yardmaster-degraded").empty() &&
          std::chrono::steady_clock::now() < deadline) {
   }
-  route();
-  EXPECT_EQ(judge(before, 1).status, 200u);
+  // On a busy machine a sound disk may be late as well, and says so in the same way.
+  unsigned status = judge(before, 1).status;
+  while (status == 503u && std::chrono::steady_clock::now() < deadline) {
+    status = judge(before, 1).status;
+  }
+  EXPECT_EQ(status, 200u);
 }
 
 TEST_F(HungDisk, ABackupUnderWayHoldsUpNobody) {

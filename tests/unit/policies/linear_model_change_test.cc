@@ -35,8 +35,8 @@ class LinearModelChange : public testing::Test {
     for (int i = 0; i < rows; ++i) {
       const bool first = ++sequence_ % 2 == 0;
       const double quality = rng_.uniform() < (first ? m0 : m1) ? 1 : 0;
-      ASSERT_TRUE(model.learn(
-          quality_row(sequence_, random_features(), first ? "m0" : "m1", quality)));
+      ASSERT_TRUE(
+          model.learn(quality_row(sequence_, random_features(), first ? "m0" : "m1", quality)));
     }
   }
 
