@@ -6,6 +6,7 @@
 #include "agent/commands/check_config.h"
 #include "agent/commands/distill_encoder.h"
 #include "agent/commands/drive.h"
+#include "agent/commands/evaluate.h"
 #include "agent/commands/export.h"
 #include "agent/commands/import.h"
 #include "agent/commands/serve.h"
@@ -33,6 +34,7 @@ int main(int argc, char** argv) {
   add_check_config(app, exit_code);
   add_warm_start(app, exit_code);
   add_simulate(app, exit_code);
+  add_evaluate(app, exit_code);
   add_drive(app, exit_code);
   add_distill_encoder(app, exit_code);
   add_export(app, exit_code);

@@ -3,19 +3,12 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/value_from.hpp>
-#include <cstdio>
 #include <ostream>
+
+#include "agent/print_format.h"
 
 namespace yardmaster::agent {
 namespace {
-
-/// printf into a string: iostreams would need eight manipulators a line.
-template <class... Values>
-std::string format(const char* pattern, Values... values) {
-  char line[256];
-  std::snprintf(line, sizeof line, pattern, values...);
-  return line;
-}
 
 int name_width(std::span<const SimulationResult> results) {
   std::size_t width = 16;

@@ -1,0 +1,94 @@
+#include "agent/evaluation/evaluator.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "env/objective.h"
+#include "env/observation.h"
+
+namespace yardmaster::agent {
+
+Result<Evaluator> Evaluator::make(const EvaluationOptions& options, const env::ModelPool& pool,
+                                  std::size_t dimension) {
+  Evaluator out(options, pool);
+  policies::PolicyOptions made;
+  made.dimension = dimension;
+  made.seed = options.seed;
+  for (const env::ModelSpec& model : pool.models()) made.models.push_back(model.name);
+  for (const std::string& name : options.policies) {
+    auto learner = policies::make_learner(name, made);
+    if (!learner) return fail(learner.error());
+    out.learners_.push_back(std::move(*learner));
+    out.values_.push_back({name, {}});
+  }
+  auto expects = policies::make_learner("lints", made);
+  if (!expects) return fail(expects.error());
+  out.expects_ = std::move(*expects);
+  out.values_.push_back({"logged", {}});
+  for (const std::string& model : made.models) out.values_.push_back({"fixed:" + model, {}});
+  return out;
+}
+
+Result<bool> Evaluator::add(const DecisionRecord& record, const TrainingRow& row) {
+  TrainingRow learned = row;
+  learned.sequence = learned.decision_sequence = ++decisions_;
+  const bool judged = row.outcomes.front().quality.has_value();
+  if (judged) {
+    if (Status done = judge(record.decision, learned); !done) return fail(done.error());
+  }
+  for (auto& learner : learners_) {
+    if (Status done = learner->learn(learned); !done) return fail(done.error());
+  }
+  if (Status done = expects_->learn(learned); !done) return fail(done.error());
+  return judged;
+}
+
+Status Evaluator::judge(const Decision& decision, const TrainingRow& row) {
+  ObjectiveWeights weights = row.weights;
+  if (options_.cost_weight) weights.cost = *options_.cost_weight;
+  candidates_.clear();
+  for (const std::string& name : decision.candidates) {
+    const env::ModelSpec* model = pool_.find(name);
+    candidates_.push_back({name, model == nullptr ? 0 : model->price_reference(), 0});
+  }
+  target_.resize(candidates_.size());
+  scores_.resize(candidates_.size());
+  const env::Observation observation{row.features.values, candidates_, weights, decisions_ - 1};
+  if (Status done = expects_->live().distribution(observation, target_, scores_); !done)
+    return done;
+  expected_.clear();
+  for (const policies::Score& score : scores_) {
+    expected_.push_back({score.reward, score.quality, score.cost_usd});
+  }
+
+  const ArmOutcome& outcome = row.outcomes.front();
+  const double cost_usd = outcome.cost_usd.value_or(0);
+  const Worth seen{env::reward(*outcome.quality, cost_usd, outcome.latency_s.value_or(0), weights),
+                   *outcome.quality, cost_usd};
+  const auto add = [&](PolicyValue& value) {
+    value.estimate.add({target_, decision.propensities, expected_, decision.chosen, seen});
+  };
+  std::size_t next = 0;
+  for (auto& learner : learners_) {
+    if (Status done = learner->live().distribution(observation, target_, {}); !done) return done;
+    add(values_[next++]);
+  }
+  // What was done is known: the expectations drop out when the choice is the certain one.
+  std::fill(target_.begin(), target_.end(), 0.0);
+  target_[decision.chosen] = 1;
+  values_[next++].estimate.add({target_, target_, expected_, decision.chosen, seen});
+  for (const env::ModelSpec& model : pool_.models()) {
+    const auto found =
+        std::find(decision.candidates.begin(), decision.candidates.end(), model.name);
+    if (found != decision.candidates.end()) {
+      std::fill(target_.begin(), target_.end(), 0.0);
+      target_[static_cast<std::size_t>(found - decision.candidates.begin())] = 1;
+    } else {
+      target_ = decision.propensities;  // it could not serve this query: as it was
+    }
+    add(values_[next++]);
+  }
+  return {};
+}
+
+}  // namespace yardmaster::agent

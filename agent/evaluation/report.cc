@@ -1,0 +1,94 @@
+#include "agent/evaluation/report.h"
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <ostream>
+#include <string>
+
+#include "agent/print_format.h"
+
+namespace yardmaster::agent {
+namespace {
+
+// From here on a reader must know.
+constexpr double kUnsupportedTold = 0.02;
+constexpr double kFewEffectiveDecisions = 100;
+
+bool is_baseline(const PolicyValue& value) {
+  return value.policy == "logged" || value.policy.starts_with("fixed:");
+}
+
+std::string interval(const char* pattern, const Interval& interval) {
+  return format(pattern, interval.mean - interval.half, interval.mean + interval.half);
+}
+
+/// What stands between the reader and the figures.
+void print_cautions(std::ostream& out, std::span<const PolicyValue> values) {
+  for (const PolicyValue& value : values) {
+    const OffPolicyEstimate& estimate = value.estimate;
+    if (estimate.unsupported_share() >= kUnsupportedTold) {
+      out << value.policy
+          << format(
+                 ": the log gave %.0f%% of its choices no chance, so of them the figures are "
+                 "guesses; serve a share of the traffic (share: 0.05) to find out\n",
+                 100 * estimate.unsupported_share());
+    } else if (estimate.effective_decisions() < kFewEffectiveDecisions) {
+      out << value.policy
+          << format(
+                 ": too few of the logged choices are like its own (%.0f in effect); a longer log "
+                 "narrows the interval\n",
+                 estimate.effective_decisions());
+    }
+  }
+}
+
+}  // namespace
+
+void print_values(std::ostream& out, std::span<const PolicyValue> values) {
+  std::size_t width = 16;
+  for (const PolicyValue& value : values) width = std::max(width, value.policy.size() + 2);
+  const int name = static_cast<int>(width);
+  out << format("%-*s %8s %18s %20s %8s %10s %9s %8s %10s\n", name, "policy", "reward", "95%",
+                "gain over logged", "quality", "USD/1000", "last 1/4", "snips", "effective");
+  bool ruled = false;
+  for (const PolicyValue& value : values) {
+    if (is_baseline(value) && !ruled) {
+      out << std::string(width + 99, '-') << '\n';
+      ruled = true;
+    }
+    const OffPolicyEstimate& estimate = value.estimate;
+    out << format("%-*s %8.4f %18s %20s %8.4f %10.4f %9.4f %8.4f %10.0f\n", name,
+                  value.policy.c_str(), estimate.reward().mean,
+                  interval("%.4f to %.4f", estimate.reward()).c_str(),
+                  interval("%+.4f to %+.4f", estimate.gain()).c_str(), estimate.quality(),
+                  1000 * estimate.cost_usd(), estimate.last_quarter_reward(),
+                  estimate.snips_reward(), estimate.effective_decisions());
+  }
+  print_cautions(out, values);
+}
+
+boost::json::object values_json(std::span<const PolicyValue> values) {
+  const auto bounds = [](const Interval& interval) {
+    return boost::json::array{interval.mean - interval.half, interval.mean + interval.half};
+  };
+  boost::json::array results;
+  for (const PolicyValue& value : values) {
+    const OffPolicyEstimate& estimate = value.estimate;
+    results.push_back({{"policy", value.policy},
+                       {"decisions", estimate.decisions()},
+                       {"reward", estimate.reward().mean},
+                       {"ci95", bounds(estimate.reward())},
+                       {"gain", estimate.gain().mean},
+                       {"gain_ci95", bounds(estimate.gain())},
+                       {"quality", estimate.quality()},
+                       {"cost_usd", estimate.cost_usd()},
+                       {"last_quarter_reward", estimate.last_quarter_reward()},
+                       {"ips_reward", estimate.ips_reward()},
+                       {"snips_reward", estimate.snips_reward()},
+                       {"effective_decisions", estimate.effective_decisions()},
+                       {"unsupported_share", estimate.unsupported_share()}});
+  }
+  return {{"results", results}};
+}
+
+}  // namespace yardmaster::agent
