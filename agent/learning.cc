@@ -1,5 +1,7 @@
 #include "agent/learning.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <cmath>
 #include <exception>
@@ -89,6 +91,27 @@ void RouterLearner::learn_one(const TrainingRow& row) {
   }
   ++status_.learned;
   count_reward(row);
+  for (const policies::NoticedChange& change : learner_->take_changes()) {
+    note_change(change, row.sequence);
+  }
+}
+
+void RouterLearner::note_change(const policies::NoticedChange& change, std::uint64_t row) {
+  spdlog::warn(
+      "router {}: the {} of model {} has changed by about {:+.3g}, noticed at row {}; what was "
+      "learned of it before counts little from here on",
+      spec_.router, change.value, change.model, change.shift, row);
+  const std::lock_guard lock(changes_mutex_);
+  auto known = std::find_if(changes_.begin(), changes_.end(), [&](const ModelChanges& each) {
+    return each.model == change.model;
+  });
+  if (known == changes_.end()) known = changes_.insert(known, {change.model, 0, {}, 0, 0});
+  *known = {change.model, known->count + 1, std::string(change.value), change.shift, row};
+}
+
+std::vector<ModelChanges> RouterLearner::changes() const {
+  const std::lock_guard lock(changes_mutex_);
+  return changes_;
 }
 
 void RouterLearner::count_reward(const TrainingRow& row) {
@@ -140,6 +163,7 @@ LearnerStatus RouterLearner::status() const {
   LearnerStatus status = status_;
   status.arms = learner_->arms();
   status.snapshots = snapshots_.list();
+  status.changes = changes();
   return status;
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,6 +28,15 @@ struct LearningSpec {
   std::uint32_t encoder_version = 0;
 };
 
+/// Changes of one model that its outcomes showed and nobody announced.
+struct ModelChanges {
+  std::string model;
+  std::uint64_t count = 0;       ///< noticed since the start of the process
+  std::string value;             ///< of the newest: quality, cost_usd or latency_s
+  double shift = 0;              ///< by how much its mean had moved, in its unit
+  std::uint64_t row = 0;         ///< the training row with which it was noticed
+};
+
 /// Figures of one router's learner.
 struct LearnerStatus {
   std::string router;
@@ -37,6 +47,7 @@ struct LearnerStatus {
   std::uint64_t refused = 0;      ///< rows that the policy would not learn
   std::string last_error;         ///< empty: none
   bool failed = false;            ///< stopped learning; the last good policy serves
+  std::vector<ModelChanges> changes;  ///< models whose silent changes were noticed
   std::vector<std::string> arms;
   std::vector<SnapshotInfo> snapshots;
 };
@@ -76,6 +87,9 @@ class RouterLearner {
   double reward_sum() const { return reward_sum_.load(std::memory_order_relaxed); }
   std::uint64_t reward_count() const { return reward_count_.load(std::memory_order_relaxed); }
 
+  /// Models whose silent changes were noticed, in the order of their first; any thread.
+  std::vector<ModelChanges> changes() const;
+
   /// False once it stopped learning, and while its newest state is not valid; any thread.
   bool healthy() const { return healthy_.load(std::memory_order_relaxed); }
 
@@ -90,6 +104,7 @@ class RouterLearner {
   RouterLearner(LearningSpec spec, std::unique_ptr<policies::Learner> learner, Snapshots snapshots);
   void learn_one(const TrainingRow& row);
   void count_reward(const TrainingRow& row);
+  void note_change(const policies::NoticedChange& change, std::uint64_t row);
 
   LearningSpec spec_;
   std::unique_ptr<policies::Learner> learner_;
@@ -99,6 +114,8 @@ class RouterLearner {
   std::atomic<double> reward_sum_ = 0;
   std::atomic<std::uint64_t> reward_count_ = 0;
   std::atomic<bool> healthy_ = true;
+  mutable std::mutex changes_mutex_;
+  std::vector<ModelChanges> changes_;  // guarded by changes_mutex_
 };
 
 /// Brings every learner up to the store's newest row and saves their snapshots. For warm start

@@ -54,6 +54,7 @@ class LinearLearner final : public Learner {
   void add_arm(std::string_view model) override { model_.add_arm(model); }
   void remove_arm(std::string_view model) override { model_.remove_arm(model); }
   std::vector<std::string> arms() const override { return model_.arms(); }
+  std::vector<NoticedChange> take_changes() override { return model_.take_changes(); }
   Status save(std::ostream& out) const override { return model_.save(out); }
   Status load(std::istream& in) override { return model_.load(in); }
 

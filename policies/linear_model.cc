@@ -236,10 +236,12 @@ void LinearModel::watch(std::size_t index, Head head, double residual, double de
 // All of the arm's heads lose weight, as they share its matrices; only the changed one is moved.
 void LinearModel::forget_before_change(std::size_t index, Head head) {
   changed_.reset();
-  ++changes_noticed_;
   Arm& arm = arms_[index];
   ArmHead& changed = arm.heads[head];
   const double shift = changed.detector.shift();
+  const bool in_references = head == kCost && arm.price_reference > 0;
+  changes_.push_back(
+      {names_[index], kHeadNames[head], in_references ? shift * arm.price_reference : shift});
   const double* counts = designs_[heads_[head].design].counts(index);
   for (std::size_t i = 0; i < n_; ++i) {
     changed.moment.data()[i] += shift * entry(counts, i, 0, stride_);

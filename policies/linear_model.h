@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -60,8 +61,8 @@ class LinearModel {
   void remove_arm(std::string_view model);
   const std::vector<std::string>& arms() const { return names_; }
 
-  /// Changes noticed since the model was made; not saved.
-  std::uint64_t changes_noticed() const { return changes_noticed_; }
+  /// As Learner::take_changes.
+  std::vector<NoticedChange> take_changes() { return std::exchange(changes_, {}); }
 
   /// The serving side of the present state; valid until the next non-const call.
   const LinearView& view() const { return view_; }
@@ -139,7 +140,7 @@ class LinearModel {
   std::uint64_t rows_since_rebuild_ = 0;
   bool watching_ = false;  ///< the row being learned is a decision's, not history
   std::optional<std::pair<std::size_t, Head>> changed_;  ///< by the row being learned
-  std::uint64_t changes_noticed_ = 0;
+  std::vector<NoticedChange> changes_;                   ///< not taken yet
 
   LinearView view_;
   std::vector<double> x_;

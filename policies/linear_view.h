@@ -18,6 +18,8 @@ namespace yardmaster::policies {
 /// What a linear model predicts of an arm, each with a posterior of its own.
 enum Head : std::size_t { kQuality, kCost, kLatency };
 inline constexpr std::size_t kHeads = 3;
+inline constexpr std::array<std::string_view, kHeads> kHeadNames{"quality", "cost_usd",
+                                                                 "latency_s"};
 
 /// The serving side of a linear model: pointers to what a score needs, at the level that each
 /// head has chosen. They lead into the model's tensors (live) or into `storage` (a snapshot).

@@ -112,6 +112,7 @@ class NeuralLinearLearner final : public NeuralLearner {
     return std::make_unique<NeuralLinearLearner>(options, std::move(*network), std::move(chooser));
   }
 
+  std::vector<NoticedChange> take_changes() override { return model_->take_changes(); }
   const Policy& live() const override { return *live_; }
   std::shared_ptr<const Policy> snapshot() const override {
     return std::make_shared<StagedPolicy>(std::make_shared<SnapshotScorer>(view_, *model_),
@@ -213,6 +214,7 @@ class NeuralLinearLearner final : public NeuralLearner {
                               sample.quality, sample.cost_usd, sample.latency_s});
       (void)model_->learn(row);
     }
+    (void)model_->take_changes();  // noticed when the rows came
   }
 
   std::vector<std::int64_t> outputs_without(std::size_t arm) const {

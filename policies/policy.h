@@ -41,6 +41,13 @@ class Policy {
                               std::span<Score> scores) const = 0;
 };
 
+/// A change of a model that nobody announced and that a learner noticed in its outcomes.
+struct NoticedChange {
+  std::string model;
+  std::string_view value;  ///< of what: "quality", "cost_usd" or "latency_s"
+  double shift = 0;        ///< by how much its mean has moved, in that value's unit
+};
+
 /// The learning side: rows in, policies out. One thread. Its state is a function of its options
 /// and of the rows in their order, so learning the same rows again gives the same state.
 class Learner {
@@ -62,6 +69,9 @@ class Learner {
   virtual void add_arm(std::string_view model) = 0;     ///< no effect if it is there
   virtual void remove_arm(std::string_view model) = 0;  ///< forgets it; no effect if unknown
   virtual std::vector<std::string> arms() const = 0;
+
+  /// The silent changes of models noticed since the last call. Not part of the state.
+  virtual std::vector<NoticedChange> take_changes() { return {}; }
 
   /// Writes the whole state, so that load() into a learner of the same options continues bit
   /// for bit. load() fails with corrupt or unsupported and leaves the state as it was.

@@ -23,6 +23,13 @@ json::object describe(const LearnerStatus& status) {
     snapshots.push_back(
         {{"version", snapshot.version}, {"file", snapshot.path.filename().string()}});
   }
+  json::array changes;
+  for (const ModelChanges& change : status.changes) {
+    changes.push_back(
+        {{"model", change.model},
+         {"count", change.count},
+         {"last", {{"value", change.value}, {"shift", change.shift}, {"row", change.row}}}});
+  }
   json::object object{{"router", status.router},
                       {"policy", status.policy},
                       {"policy_version", status.version},
@@ -31,6 +38,7 @@ json::object describe(const LearnerStatus& status) {
                       {"rows_refused", status.refused},
                       {"failed", status.failed},
                       {"models", json::array(status.arms.begin(), status.arms.end())},
+                      {"changes_detected", std::move(changes)},
                       {"snapshots", std::move(snapshots)}};
   if (!status.last_error.empty()) object["last_error"] = status.last_error;
   return object;

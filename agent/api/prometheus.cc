@@ -154,7 +154,19 @@ void add_learners(const Services& services, std::vector<MetricFamily>& families)
                             MetricType::Gauge, {});
   MetricFamily count =
       family("rewards_total", "Rewards in yardmaster_reward_sum.", MetricType::Counter, {});
+  MetricFamily changed =
+      family("policy_changes_detected_total",
+             "Silent changes of a model that a router's policy noticed since the start.",
+             MetricType::Counter, {});
   for (const auto& learner : services.learner.learners()) {
+    for (const env::ModelSpec& model : services.pool.models()) {
+      double count = 0;
+      for (const ModelChanges& each : learner->changes()) {
+        if (each.model == model.name) count = static_cast<double>(each.count);
+      }
+      changed.metric.push_back(
+          counter(count, {{"router", learner->router()}, {"model", model.name}}));
+    }
     const Labels labels{{"router", learner->router()}};
     healthy.metric.push_back(gauge(learner->healthy() ? 1 : 0, labels));
     sum.metric.push_back(gauge(learner->reward_sum(), labels));
@@ -165,6 +177,7 @@ void add_learners(const Services& services, std::vector<MetricFamily>& families)
                             {gauge(services.learner.paused() ? 1 : 0)}));
   families.push_back(std::move(sum));
   families.push_back(std::move(count));
+  families.push_back(std::move(changed));
 }
 
 void add_budgets(const Services& services, std::vector<MetricFamily>& families) {

@@ -12,8 +12,9 @@ using ::testing::HasSubstr;
 class Admin : public test::DaemonFixture {
  protected:
   /// A decision with outcome and feedback.
-  std::string complete_decision(double quality) {
-    const std::string id = route();
+  std::string complete_decision(double quality, agent::HttpClient::Headers headers = {}) {
+    const Reply routed = post("/v1/route", R"({"query": "2 + 2?"})", std::move(headers));
+    const std::string id = text(routed, "decision_id");
     EXPECT_EQ(post("/v1/outcomes", R"({"decision_id": ")" + id + R"(", "status": "ok"})").status,
               200u);
     EXPECT_EQ(judge(id, quality).status, 200u);
@@ -56,6 +57,27 @@ TEST_F(Admin, MetricsTellTheLearnersState) {
   EXPECT_THAT(get("/metrics").text, HasSubstr("yardmaster_learner_paused 0"));
   post("/v1/admin/learner/pause", "");
   EXPECT_THAT(get("/metrics").text, HasSubstr("yardmaster_learner_paused 1"));
+}
+
+TEST_F(Admin, ASilentChangeOfAModelIsInTheStatusAndTheMetrics) {
+  start();
+  constexpr int kBefore = 150, kAfter = 100;
+  for (int i = 0; i < kBefore + kAfter; ++i) {
+    complete_decision(i < kBefore ? 0.8 + 0.1 * (i % 2) : 0.1, {{"x-yardmaster-allow-models", "small"}});
+  }
+  wait_for_version(kBefore + kAfter);
+  const auto changes = policy().at("changes_detected").as_array();
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_EQ(changes[0].as_object().at("model").as_string(), "small");
+  EXPECT_EQ(changes[0].as_object().at("count").to_number<int>(), 1);
+  const auto last = changes[0].as_object().at("last").as_object();
+  EXPECT_EQ(last.at("value").as_string(), "quality");
+  EXPECT_LT(last.at("shift").to_number<double>(), -0.5);
+  EXPECT_GT(last.at("row").to_number<int>(), kBefore);
+  const std::string metrics = get("/metrics").text;
+  const std::string name = "yardmaster_policy_changes_detected_total{router=\"auto\",model=\"";
+  EXPECT_THAT(metrics, HasSubstr(name + "small\"} 1"));
+  EXPECT_THAT(metrics, HasSubstr(name + "large\"} 0"));
 }
 
 TEST_F(Admin, APausedLearnerServesOnAndCatchesUpWhenResumed) {

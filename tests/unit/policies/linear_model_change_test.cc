@@ -40,6 +40,8 @@ class LinearModelChange : public testing::Test {
     }
   }
 
+  static std::size_t changes(LinearModel& model) { return model.take_changes().size(); }
+
   static std::vector<Score> scores(const LinearModel& model) {
     ObservationBuilder builder(std::vector<float>(kDimension), model_names(2));
     std::vector<Score> out(2);
@@ -54,25 +56,49 @@ class LinearModelChange : public testing::Test {
 
 TEST_F(LinearModelChange, ADegradedModelIsKnownAsItIsAfterAFewHundredRows) {
   learn(model_, kRowsBefore, 0.7, 0.6);
-  ASSERT_EQ(model_.changes_noticed(), 0u);
+  ASSERT_EQ(changes(model_), 0u);
   const double sure = scores(model_)[0].choice_sd;
   learn(model_, 400, 0.3, 0.6);
-  EXPECT_EQ(model_.changes_noticed(), 1u);
+  EXPECT_EQ(changes(model_), 1u);
   EXPECT_NEAR(scores(model_)[0].quality, 0.3, 0.12);
   EXPECT_NEAR(scores(model_)[1].quality, 0.6, 0.05);
   EXPECT_GT(scores(model_)[0].choice_sd, 1.5 * sure);
 }
 
+TEST_F(LinearModelChange, WhatIsNoticedTellsTheModelTheValueAndTheShiftOnce) {
+  learn(model_, kRowsBefore, 0.7, 0.6);
+  learn(model_, 400, 0.3, 0.6);
+  const auto noticed = model_.take_changes();
+  ASSERT_EQ(noticed.size(), 1u);
+  EXPECT_EQ(noticed[0].model, "m0");
+  EXPECT_EQ(noticed[0].value, "quality");
+  EXPECT_NEAR(noticed[0].shift, -0.4, 0.12);
+  EXPECT_TRUE(model_.take_changes().empty());
+}
+
+TEST_F(LinearModelChange, AChangeOfCostIsToldInUsd) {
+  for (int i = 0; i < 2000; ++i) {
+    TrainingRow row = quality_row(++sequence_, random_features(), "m0", 0.5);
+    row.outcomes[0].price_reference = 0.001;
+    row.outcomes[0].cost_usd = (i < 1000 ? 0.002 : 0.006) * (0.9 + 0.2 * rng_.uniform());
+    ASSERT_TRUE(model_.learn(row));
+  }
+  const auto noticed = model_.take_changes();
+  ASSERT_EQ(noticed.size(), 1u);
+  EXPECT_EQ(noticed[0].value, "cost_usd");
+  EXPECT_NEAR(noticed[0].shift, 0.004, 0.001);
+}
+
 TEST_F(LinearModelChange, AnImprovedModelIsNoticedToo) {
   learn(model_, kRowsBefore, 0.3, 0.6);
   learn(model_, 400, 0.8, 0.6);
-  EXPECT_EQ(model_.changes_noticed(), 1u);
+  EXPECT_EQ(changes(model_), 1u);
   EXPECT_NEAR(scores(model_)[0].quality, 0.8, 0.12);
 }
 
 TEST_F(LinearModelChange, NothingIsNoticedWhereNothingChanges) {
   learn(model_, 20'000, 0.7, 0.2);
-  EXPECT_EQ(model_.changes_noticed(), 0u);
+  EXPECT_EQ(changes(model_), 0u);
 }
 
 TEST_F(LinearModelChange, AStateSavedAmidAChangeNoticesItAtTheSameRow) {
@@ -88,7 +114,7 @@ TEST_F(LinearModelChange, AStateSavedAmidAChangeNoticesItAtTheSameRow) {
   rng_ = rng;
   sequence_ = sequence;
   learn(restored, 300, 0.3, 0.6);
-  EXPECT_EQ(restored.changes_noticed(), 1u);
+  EXPECT_EQ(changes(restored), 1u);
   EXPECT_EQ(scores(restored)[0].quality, scores(model_)[0].quality);
 }
 
@@ -99,7 +125,7 @@ TEST_F(LinearModelChange, HistoryWithEveryOutcomeMayComeInAnyOrder) {
     row.outcomes[1].model = "m1";
     ASSERT_TRUE(model_.learn(row));
   }
-  EXPECT_EQ(model_.changes_noticed(), 0u);
+  EXPECT_EQ(changes(model_), 0u);
   EXPECT_NEAR(scores(model_)[0].quality, 0.5, 0.05);
 }
 
