@@ -68,6 +68,7 @@ Result<std::vector<std::unique_ptr<RouterLearner>>> Assembly::make_learners() co
     spec.options.half_life_decisions = router.half_life_decisions;
     spec.options.device = config_.learner.device;
     for (const env::ModelSpec& model : config_.models) spec.options.models.push_back(model.name);
+    spec.options.traits = env::ModelTraits(config_.models);
     auto learner =
         RouterLearner::make(std::move(spec), data().snapshots(), config_.learner.keep_snapshots);
     if (!learner) return fail(learner.error());

@@ -67,6 +67,8 @@ void visit_model(FieldVisitor& visitor, env::ModelSpec& model) {
   model.images = (modalities & 2u) != 0;
   visitor.flag("tools", model.tools);
   visitor.flag("json_mode", model.json_mode);
+  visitor.optional("size_b", model.size_b);
+  visitor.numbers("scores", model.scores, -kAnyNumber, kAnyNumber);
 }
 
 void visit_router(FieldVisitor& visitor, RouterConfig& router) {
@@ -88,7 +90,13 @@ void visit_objective(FieldVisitor& visitor, ObjectiveConfig& objective) {
   visitor.number("cost_weight", objective.cost_weight, 0, kAnyNumber);
   visitor.number("latency_weight", objective.latency_weight, 0, kAnyNumber);
   visitor.number("max_cost_weight", objective.max_cost_weight, 0, kAnyNumber);
-  visitor.weights("metrics", objective.metrics);
+  FieldVisitor::NamedNumbers metrics;
+  for (const env::MetricWeight& part : objective.metrics) {
+    metrics.emplace_back(part.metric, part.weight);
+  }
+  visitor.numbers("metrics", metrics, 0, kAnyNumber);
+  objective.metrics.clear();
+  for (auto& [metric, weight] : metrics) objective.metrics.push_back({std::move(metric), weight});
 }
 
 void visit_metric(FieldVisitor& visitor, env::MetricSpec& metric) {

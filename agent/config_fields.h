@@ -48,8 +48,9 @@ class FieldVisitor {
 
   virtual void sha256(std::string_view key, std::array<std::uint8_t, 32>& value) = 0;
 
-  /// A mapping from a metric's name to its weight.
-  virtual void weights(std::string_view key, std::vector<env::MetricWeight>& value) = 0;
+  /// A mapping from names of the user's choice to numbers.
+  using NamedNumbers = std::vector<std::pair<std::string, double>>;
+  virtual void numbers(std::string_view key, NamedNumbers& values, double min, double max) = 0;
 
   virtual void group(std::string_view key, const Group& visit) = 0;
 

@@ -118,7 +118,7 @@ class MappingReader final : public FieldVisitor {
     }
   }
 
-  void weights(std::string_view key, std::vector<env::MetricWeight>& value) override;
+  void numbers(std::string_view key, NamedNumbers& values, double min, double max) override;
 
   void group(std::string_view key, const Group& visit) override {
     const YAML::Node* node = find(key);
@@ -280,15 +280,13 @@ void MappingReader::choices(std::string_view key, std::span<const std::string_vi
   }
 }
 
-void MappingReader::weights(std::string_view key, std::vector<env::MetricWeight>& value) {
+void MappingReader::numbers(std::string_view key, NamedNumbers& values, double min, double max) {
   const YAML::Node* node = find(key);
   if (node == nullptr) return;
   MappingReader inner(reading_, *node, place_of(key));
-  value.clear();
+  values.clear();
   for (const Entry& entry : inner.entries_) {
-    env::MetricWeight weight{entry.key, 0};
-    inner.number(entry.key, weight.weight, 0, std::numeric_limits<double>::max());
-    value.push_back(std::move(weight));
+    inner.number(entry.key, values.emplace_back(entry.key, 0).second, min, max);
   }
 }
 

@@ -83,10 +83,10 @@ class ConfigWriter final : public FieldVisitor {
     out_ << YAML::DoubleQuoted << start + "***";
   }
 
-  void weights(std::string_view key, std::vector<env::MetricWeight>& value) override {
+  void numbers(std::string_view key, NamedNumbers& values, double, double) override {
     emit_key(key);
     out_ << YAML::BeginMap;
-    for (env::MetricWeight& part : value) number(part.metric, part.weight, 0, 0);
+    for (auto& [name, value] : values) number(name, value, 0, 0);
     out_ << YAML::EndMap;
   }
 

@@ -102,9 +102,8 @@ void RouterLearner::note_change(const policies::NoticedChange& change, std::uint
       "learned of it before counts little from here on",
       spec_.router, change.value, change.model, change.shift, row);
   const std::lock_guard lock(changes_mutex_);
-  auto known = std::find_if(changes_.begin(), changes_.end(), [&](const ModelChanges& each) {
-    return each.model == change.model;
-  });
+  auto known = std::find_if(changes_.begin(), changes_.end(),
+                            [&](const ModelChanges& each) { return each.model == change.model; });
   if (known == changes_.end()) known = changes_.insert(known, {change.model, 0, {}, 0, 0});
   *known = {change.model, known->count + 1, std::string(change.value), change.shift, row};
 }

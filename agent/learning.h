@@ -31,22 +31,22 @@ struct LearningSpec {
 /// Changes of one model that its outcomes showed and nobody announced.
 struct ModelChanges {
   std::string model;
-  std::uint64_t count = 0;       ///< noticed since the start of the process
-  std::string value;             ///< of the newest: quality, cost_usd or latency_s
-  double shift = 0;              ///< by how much its mean had moved, in its unit
-  std::uint64_t row = 0;         ///< the training row with which it was noticed
+  std::uint64_t count = 0;  ///< noticed since the start of the process
+  std::string value;        ///< of the newest: quality, cost_usd or latency_s
+  double shift = 0;         ///< by how much its mean had moved, in its unit
+  std::uint64_t row = 0;    ///< the training row with which it was noticed
 };
 
 /// Figures of one router's learner.
 struct LearnerStatus {
   std::string router;
   std::string policy;
-  std::uint64_t version = 0;      ///< newest row looked at
-  std::uint64_t learned = 0;      ///< rows learned since the start of the process
-  std::uint64_t passed_over = 0;  ///< rows with no features, or another encoder's
-  std::uint64_t refused = 0;      ///< rows that the policy would not learn
-  std::string last_error;         ///< empty: none
-  bool failed = false;            ///< stopped learning; the last good policy serves
+  std::uint64_t version = 0;          ///< newest row looked at
+  std::uint64_t learned = 0;          ///< rows learned since the start of the process
+  std::uint64_t passed_over = 0;      ///< rows with no features, or another encoder's
+  std::uint64_t refused = 0;          ///< rows that the policy would not learn
+  std::string last_error;             ///< empty: none
+  bool failed = false;                ///< stopped learning; the last good policy serves
   std::vector<ModelChanges> changes;  ///< models whose silent changes were noticed
   std::vector<std::string> arms;
   std::vector<SnapshotInfo> snapshots;

@@ -24,6 +24,7 @@ Result<SimulationResult> simulate(const SimulationData& data, std::string_view p
   for (std::size_t model = 0; model < data.models.size(); ++model) {
     if (world->stretches().front().present[model]) made.models.push_back(data.models[model]);
   }
+  if (options.traits) made.traits = data.traits;
   made.exploration_floor = options.exploration_floor;
   made.half_life_decisions = options.half_life_decisions;
   const auto make_learner = [&](std::uint64_t seed) {

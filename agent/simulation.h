@@ -26,6 +26,7 @@ struct SimulationOptions {
   BudgetSettings budget;
   double exploration_floor = 0.001;
   double half_life_decisions = 0;
+  bool traits = true;                          ///< policies know the models' traits ahead
   const SimulationData* warm_start = nullptr;  ///< learned first, every model's outcome known
 
   /// Rows at the head of each seed's order that are learned before the first round and not

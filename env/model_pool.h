@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -24,6 +25,11 @@ struct ModelSpec {
   bool images = false;
   bool tools = true;
   bool json_mode = true;
+
+  // Known ahead of any traffic; policies compare models by them (ModelTraits).
+  std::optional<double> size_b;                        ///< billions of parameters
+  std::vector<std::pair<std::string, double>> scores;  ///< benchmark and score: higher or lower is
+                                                       ///< better, but alike for all models
 
   /// The unit that costs are learned in, in USD: what 1,000 tokens cost, three quarters of them
   /// input. 0 where prices are unknown. When prices change, learned costs scale with it.

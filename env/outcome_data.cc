@@ -1,5 +1,6 @@
 #include "env/outcome_data.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cmath>
 #include <filesystem>
@@ -62,6 +63,33 @@ Result<LoggedOutcome> read_outcome(std::string_view model, const json::value& va
   return out;
 }
 
+Result<ModelSpec> read_model(std::string_view name, const json::object& object) {
+  ModelSpec model;
+  model.name = name;
+  std::optional<std::uint64_t> context;
+  for (const Status& status :
+       {read_number(object, model.name, "input_usd_per_1m", 1e9, model.input_usd_per_mtok),
+        read_number(object, model.name, "output_usd_per_1m", 1e9, model.output_usd_per_mtok),
+        read_number(object, model.name, "size_b", 1e9, model.size_b),
+        read_count(object, model.name, "context_tokens", context)}) {
+    if (!status) return fail(status.error());
+  }
+  if (context) {
+    model.context_tokens =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(*context, UINT32_MAX));
+  }
+  const json::value* scores = present(object, "scores");
+  if (scores == nullptr) return model;
+  if (!scores->is_object()) return refuse(model.name + ".scores is not an object");
+  for (const auto& [benchmark, value] : scores->get_object()) {
+    std::optional<double> score;
+    auto status = read_number(scores->get_object(), model.name + ".scores", benchmark, 1e9, score);
+    if (!status) return fail(status.error());
+    if (score) model.scores.emplace_back(benchmark, *score);
+  }
+  return model;
+}
+
 }  // namespace
 
 Result<OutcomeExample> parse_outcome_line(std::string_view line) {
@@ -118,7 +146,7 @@ std::optional<OutcomeExample> OutcomeReader::next() {
   return std::nullopt;
 }
 
-Result<std::vector<ModelSpec>> read_model_prices(const std::string& outcomes_path) {
+Result<std::vector<ModelSpec>> read_models(const std::string& outcomes_path) {
   const auto path = std::filesystem::path(outcomes_path).parent_path() / "models.json";
   std::ifstream file(path, std::ios::binary);
   if (!file) return std::vector<ModelSpec>{};
@@ -133,15 +161,9 @@ Result<std::vector<ModelSpec>> read_model_prices(const std::string& outcomes_pat
   for (const auto& [name, value] : parsed.get_object()) {
     if (!value.is_object())
       return refuse(path.string() + ": " + std::string(name) + " is not an object");
-    ModelSpec model;
-    model.name = name;
-    const json::object& object = value.get_object();
-    for (const Status& status :
-         {read_number(object, model.name, "input_usd_per_1m", 1e9, model.input_usd_per_mtok),
-          read_number(object, model.name, "output_usd_per_1m", 1e9, model.output_usd_per_mtok)}) {
-      if (!status) return refuse(path.string() + ": " + status.error().message);
-    }
-    models.push_back(std::move(model));
+    auto model = read_model(name, value.get_object());
+    if (!model) return refuse(path.string() + ": " + model.error().message);
+    models.push_back(std::move(*model));
   }
   return models;
 }

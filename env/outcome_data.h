@@ -69,8 +69,9 @@ class OutcomeReader {
   std::vector<RefusedLine> refused_;
 };
 
-/// Reads the models.json beside a data set: {model: {"input_usd_per_1m", "output_usd_per_1m"}}.
-/// An absent file gives no models. Fails with invalid_argument on one that is malformed.
-Result<std::vector<ModelSpec>> read_model_prices(const std::string& outcomes_path);
+/// Reads the models.json beside a data set: {model: {"input_usd_per_1m"?, "output_usd_per_1m"?,
+/// "context_tokens"?, "size_b"?, "scores"?: {benchmark: number}}}. An absent file gives no models.
+/// Fails with invalid_argument on one that is malformed.
+Result<std::vector<ModelSpec>> read_models(const std::string& outcomes_path);
 
 }  // namespace yardmaster::env

@@ -35,18 +35,31 @@ void LinearModel::reset() {
   names_.clear();
   arms_.clear();
   designs_.clear();
-  designs_.emplace_back(n_, options_.prior);
-  for (std::size_t head = 0; head < kHeads; ++head) {
-    HeadState& state = heads_[head];
-    state = {};
-    state.evidence.assign(designs_[0].levels(), {kNoiseShape, kNoiseRate, 0});
-    for (std::size_t level = 0; level < designs_[0].levels(); ++level) {
-      state.shared_mean.push_back(DenseTensor::zeros({static_cast<std::int64_t>(stride_)}));
-      state.shared_mean.back().data()[0] = head == kQuality ? kPriorQuality : 1;
-    }
+  designs_.emplace_back(n_, options_.traits.size(), options_.prior);
+  for (HeadState& head : heads_) {
+    head = {};
+    head.evidence.assign(designs_[0].levels(), {kNoiseShape, kNoiseRate, 0});
   }
   clock_ = reference_ = rows_since_rebuild_ = 0;
+  rebuild_shared_means();
   refresh_view();
+}
+
+PooledDesign::Traits LinearModel::traits_of_arms() const {
+  PooledDesign::Traits out;
+  for (const std::string& name : names_) {
+    const auto traits = options_.traits.of(name);
+    out.emplace_back(traits.begin(), traits.end());
+  }
+  return out;
+}
+
+/// After a state was loaded that may have been made with other traits.
+void LinearModel::use_traits() {
+  const PooledDesign::Traits traits = traits_of_arms();
+  if (designs_[0].traits() == traits) return;
+  for (PooledDesign& design : designs_) design.set_traits(options_.traits.size(), traits);
+  rebuild_shared_means();
 }
 
 std::size_t LinearModel::arm_index(std::string_view model) const {
@@ -57,7 +70,7 @@ void LinearModel::add_arm(std::string_view model) {
   if (view_.index.contains(model)) return;
   names_.emplace_back(model);
   arms_.emplace_back();
-  for (PooledDesign& design : designs_) design.add_arm();
+  for (PooledDesign& design : designs_) design.add_arm(options_.traits.of(model));
   refresh_view();
 }
 
@@ -140,7 +153,7 @@ void LinearModel::shift_value(std::size_t index, Head head, double change, doubl
   const double unit = scale(index, head);
   for (std::size_t level = 0; level < design.levels() && unit > kTinyScale; ++level) {
     design.direction(index, level, x_.data(), direction_);
-    for (std::size_t i = 0; i < n_; ++i) {
+    for (std::size_t i = 0; i < design.shared_n(); ++i) {
       state.shared_mean[level].data()[i] += weight * change / unit * direction_.shared[i];
     }
   }
@@ -200,9 +213,9 @@ void LinearModel::add_row(std::size_t index, std::size_t design_index, const Hea
       HeadState& state = heads_[head];
       double* shared = state.shared_mean[level].data();
       const double mean = dot(direction_.own.data(), arm.heads[head].moment.data(), n_) / unit +
-                          dot(direction_.precise.data(), shared, n_);
+                          dot(direction_.precise.data(), shared, design.shared_n());
       const double residual = *values[head] / unit - mean;
-      for (std::size_t i = 0; i < n_; ++i) {
+      for (std::size_t i = 0; i < design.shared_n(); ++i) {
         shared[i] += direction_.shared[i] * (residual / variance);
       }
       if (weight <= 0) continue;
@@ -321,22 +334,27 @@ void LinearModel::rebuild() {
 }
 
 void LinearModel::rebuild_shared_means() {
-  std::vector<double> sum(stride_);
   for (std::size_t head = 0; head < kHeads; ++head) {
     HeadState& state = heads_[head];
-    if (state.rows == 0) continue;
     const PooledDesign& design = designs_[state.design];
+    const auto size = static_cast<std::int64_t>(design.shared_stride());
+    const double prior_mean = head == kQuality ? kPriorQuality : 1;
+    state.shared_mean.assign(design.levels(), DenseTensor::zeros({size}));
+    std::vector<double> sum(design.shared_stride());
     for (std::size_t level = 0; level < design.levels(); ++level) {
+      double* mean = state.shared_mean[level].data();
+      mean[0] = prior_mean;
+      if (state.rows == 0) continue;
       std::fill(sum.begin(), sum.end(), 0.0);
-      sum[0] = design.prior().shared_intercept * (head == kQuality ? kPriorQuality : 1);
+      sum[0] = design.prior().shared_intercept * prior_mean;
       for (std::size_t arm = 0; arm < arms_.size(); ++arm) {
         const double unit = scale(arm, static_cast<Head>(head));
         const DenseTensor& moment = arms_[arm].heads[head].moment;
         if (moment.empty() || !(unit > kTinyScale)) continue;
         design.add_evidence(arm, level, moment.data(), 1 / unit, sum.data());
       }
-      symmetric_times(design.shared_covariance(level), sum.data(), n_, stride_,
-                      state.shared_mean[level].data());
+      symmetric_times(design.shared_covariance(level), sum.data(), design.shared_n(),
+                      design.shared_stride(), mean);
     }
   }
 }
@@ -376,10 +394,16 @@ std::size_t LinearModel::explored_level(std::size_t design) const {
 void LinearModel::refresh_view() {
   view_.dimension = options_.dimension;
   view_.stride = stride_;
+  view_.traits = designs_[0].shared_n() - n_;
+  view_.shared_stride = designs_[0].shared_stride();
   if (view_.index.size() != names_.size() || view_.arms.size() != names_.size()) {
     view_.index.clear();
     for (std::size_t arm = 0; arm < names_.size(); ++arm) view_.index.emplace(names_[arm], arm);
     view_.arms.resize(names_.size());
+  }
+  for (std::size_t arm = 0; arm < arms_.size(); ++arm) {
+    view_.arms[arm].traits = designs_[0].traits()[arm].data();
+    view_.arms[arm].price_reference = arms_[arm].price_reference;
   }
   for (std::size_t head = 0; head < kHeads; ++head) {
     const HeadState& state = heads_[head];
@@ -408,7 +432,6 @@ void LinearModel::refresh_view() {
       view.scale = head == kQuality
                        ? 1
                        : scale_among(sums, priced ? out.unseen_scale_priced : out.unseen_scale_usd);
-      view_.arms[arm].price_reference = arms_[arm].price_reference;
     }
   }
 }

@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "base/training_row.h"
+#include "env/model_traits.h"
 #include "policies/change_detector.h"
 #include "policies/linear_view.h"
 #include "policies/pooled_design.h"
@@ -22,6 +23,9 @@ struct LinearOptions {
   std::size_t dimension = 0;       ///< of the features, without the intercept
   double half_life_decisions = 0;  ///< 0: never forget
   LinearPrior prior;
+  /// What tells the arms apart before they have rows. Other traits than those of a saved state
+  /// change what is made of its rows from then on, but not the state's fit.
+  env::ModelTraits traits;
   /// Rows after which covariances are computed afresh from the sums, so that rounding errors
   /// cannot grow. Costs arms x levels x n^3 operations a time.
   std::uint64_t rebuild_rows = 4096;
@@ -124,8 +128,11 @@ class LinearModel {
   std::size_t explored_level(std::size_t design) const;
   void refresh_view();
   void reset();
+  PooledDesign::Traits traits_of_arms() const;
+  void use_traits();
   Status restore(const TensorArchive& archive);
-  Status restore_arms(const TensorArchive& archive, const std::function<double()>& next);
+  Status restore_arms(const TensorArchive& archive, PooledDesign::Traits& traits,
+                      const std::function<double()>& next);
   std::size_t arm_index(std::string_view model) const;
 
   LinearOptions options_;

@@ -11,7 +11,8 @@ namespace yardmaster::policies {
 
 namespace {
 
-constexpr char kFormat[] = "yardmaster linear model 2";
+constexpr std::size_t kMostTraits = 10'000;
+constexpr char kFormat[] = "yardmaster linear model 3";
 
 std::string moment_name(std::size_t arm, std::size_t head) {
   return "moment" + std::to_string(arm) + "." + std::to_string(head);
@@ -48,8 +49,8 @@ std::string fingerprint(const LinearOptions& options) {
   out << std::hexfloat << kFormat << '\n'
       << options.dimension << ' ' << options.half_life_decisions << ' ' << options.rebuild_rows
       << ' ' << options.prior.shared_intercept << ' ' << options.prior.shared_weight << ' '
-      << options.prior.own_intercept << ' ' << options.prior.default_level << ' '
-      << options.prior.evidence_per_step;
+      << options.prior.own_intercept << ' ' << options.prior.trait << ' '
+      << options.prior.default_level << ' ' << options.prior.evidence_per_step;
   for (const double level : options.prior.own_weights) out << ' ' << level;
   return out.str();
 }
@@ -87,6 +88,8 @@ Status LinearModel::save(std::ostream& out) const {
   TensorArchive archive;
   archive.put("fingerprint", fingerprint(options_));
   archive.put("names", join(names_));
+  const std::size_t traits = designs_[0].shared_n() - n_;
+  archive.put("traits", std::to_string(traits));
   Numbers numbers;
   numbers.put_count(clock_);
   numbers.put_count(reference_);
@@ -103,6 +106,7 @@ Status LinearModel::save(std::ostream& out) const {
   }
   for (std::size_t arm = 0; arm < arms_.size(); ++arm) {
     numbers.put(arms_[arm].price_reference);
+    for (const double trait : designs_[0].traits()[arm]) numbers.put(trait);
     for (std::size_t head = 0; head < kHeads; ++head) {
       const ArmHead& sums = arms_[arm].heads[head];
       numbers.put(sums.scale_sum);
@@ -138,6 +142,7 @@ Status LinearModel::load(std::istream& in) {
   clock_ = loaded.clock_;
   reference_ = loaded.reference_;
   rows_since_rebuild_ = loaded.rows_since_rebuild_;
+  use_traits();
   view_ = {};
   refresh_view();
   return {};
@@ -148,9 +153,14 @@ Status LinearModel::restore(const TensorArchive& archive) {
   if (!joined) return fail(joined.error());
   auto names = split(*joined);
   if (!names) return fail(names.error());
+  const auto trait_text = archive.bytes("traits");
+  if (!trait_text) return fail(trait_text.error());
+  const auto traits = static_cast<std::size_t>(std::atoll(trait_text->c_str()));
+  if (traits > kMostTraits) return fail(ErrorCode::corrupt, "policy state: bad number of traits");
   const std::size_t levels = designs_[0].levels();
-  const std::size_t expected = 3 + kHeads * (2 + 3 * levels) +
-                               names->size() * (1 + (2 + ChangeDetector::kStateSize) * kHeads);
+  const std::size_t expected =
+      3 + kHeads * (2 + 3 * levels) +
+      names->size() * (1 + traits + (2 + ChangeDetector::kStateSize) * kHeads);
   const auto tensor = archive.tensor("numbers", expected);
   if (!tensor) return fail(tensor.error());
   const auto designs = archive.bytes("designs");
@@ -162,11 +172,7 @@ Status LinearModel::restore(const TensorArchive& archive) {
 
   names_ = std::move(*names);
   arms_.resize(names_.size());
-  designs_.assign(design_count, PooledDesign(n_, options_.prior));
-  for (std::size_t i = 0; i < design_count; ++i) {
-    auto taken = designs_[i].take(archive, "design" + std::to_string(i), names_.size());
-    if (!taken) return taken;
-  }
+  designs_.assign(design_count, PooledDesign(n_, traits, options_.prior));
   Numbers numbers(tensor->values());
   clock_ = numbers.take_count();
   reference_ = numbers.take_count();
@@ -181,18 +187,26 @@ Status LinearModel::restore(const TensorArchive& archive) {
     for (std::size_t level = 0; level < levels; ++level) {
       const double shape = numbers.take(), rate = numbers.take();
       state.evidence[level] = {shape, rate, numbers.take()};
-      auto mean = archive.tensor(shared_name(head, level), stride_);
+      auto mean = archive.tensor(shared_name(head, level), designs_[0].shared_stride());
       if (!mean) return fail(mean.error());
       state.shared_mean[level] = std::move(*mean);
     }
   }
-  return restore_arms(archive, [&numbers] { return numbers.take(); });
+  PooledDesign::Traits of_arms(names_.size(), std::vector<double>(traits));
+  auto restored = restore_arms(archive, of_arms, [&numbers] { return numbers.take(); });
+  if (!restored) return restored;
+  for (std::size_t i = 0; i < design_count; ++i) {
+    auto taken = designs_[i].take(archive, "design" + std::to_string(i), of_arms);
+    if (!taken) return taken;
+  }
+  return {};
 }
 
-Status LinearModel::restore_arms(const TensorArchive& archive,
+Status LinearModel::restore_arms(const TensorArchive& archive, PooledDesign::Traits& traits,
                                  const std::function<double()>& next) {
   for (std::size_t arm = 0; arm < arms_.size(); ++arm) {
     arms_[arm].price_reference = next();
+    for (double& trait : traits[arm]) trait = next();
     for (std::size_t head = 0; head < kHeads; ++head) {
       ArmHead& sums = arms_[arm].heads[head];
       sums.scale_sum = next();

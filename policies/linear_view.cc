@@ -37,21 +37,25 @@ class Predictor {
         full_deviation_(full_deviation),
         context_share_(std::min(1.0, kExploredDirections / static_cast<double>(view.dimension))),
         own_(x.size()),
-        precise_(x.size()),
-        shared_(x.size()) {}
+        precise_(view.shared_stride),
+        shared_(view.shared_stride) {}
 
-  Prediction predict(Head head, const LinearView::ArmHeadView* arm, double scale) {
+  /// `known` is nullptr for a model that is no arm.
+  Prediction predict(Head head, const LinearView::ArmView* known, double scale) {
     const LinearView::HeadView& shared = view_.heads[head];
+    const LinearView::ArmHeadView* arm =
+        known == nullptr || known->heads[head].moment == nullptr ? nullptr : &known->heads[head];
     const double* covariance = arm == nullptr ? nullptr : arm->own_covariance;
-    project(shared, covariance);
+    project(shared, covariance, known == nullptr ? nullptr : known->traits);
     Prediction out;
-    out.mean = scale * dot(precise_.data(), shared.shared_mean, n());
+    out.mean = scale * dot(precise_.data(), shared.shared_mean, shared_n());
     if (covariance != nullptr) out.mean += dot(own_.data(), arm->moment, n());
     const double noise = shared.noise_variance * scale * scale;
     out.own_variance = noise * own_variance_;
     if (full_deviation_) {
-      symmetric_times(shared.shared_covariance, precise_.data(), n(), view_.stride, shared_.data());
-      out.shared_variance = noise * dot(precise_.data(), shared_.data(), n());
+      symmetric_times(shared.shared_covariance, precise_.data(), shared_n(), view_.shared_stride,
+                      shared_.data());
+      out.shared_variance = noise * dot(precise_.data(), shared_.data(), shared_n());
     }
     out.choice_variance = scale * scale * explored_variance(shared, arm);
     return out;
@@ -81,9 +85,10 @@ class Predictor {
   }
 
   std::size_t n() const { return view_.dimension + 1; }
+  std::size_t shared_n() const { return n() + view_.traits; }
 
-  // own_ = P x, precise_ = D P x, own_variance_ = x' P x.
-  void project(const LinearView::HeadView& head, const double* covariance) {
+  // own_ = P x, precise_ = D P x and its first entry times the traits, own_variance_ = x' P x.
+  void project(const LinearView::HeadView& head, const double* covariance, const double* traits) {
     if (covariance != nullptr && covariance == covariance_) return;
     covariance_ = covariance;
     if (covariance != nullptr) {
@@ -94,6 +99,9 @@ class Predictor {
     }
     precise_[0] = head.own_intercept * own_[0];
     for (std::size_t i = 1; i < n(); ++i) precise_[i] = head.own_weight * own_[i];
+    for (std::size_t i = 0; i < view_.traits; ++i) {
+      precise_[n() + i] = traits == nullptr ? 0 : precise_[0] * traits[i];
+    }
     own_variance_ = std::max(0.0, dot(x_.data(), own_.data(), n()));
   }
 
@@ -166,8 +174,7 @@ Status LinearView::score(const env::Observation& observation, bool full_deviatio
     const ArmView* arm = found == index.end() ? nullptr : &arms[found->second];
     const auto predict = [&](Head head, double scale) {
       if (!heads[head].learned) return Prediction{};
-      const bool seen = arm != nullptr && arm->heads[head].moment != nullptr;
-      return predictor.predict(head, seen ? &arm->heads[head] : nullptr, scale);
+      return predictor.predict(head, arm, scale);
     };
     const auto scale_of = [&](Head head) {
       const bool seen = arm != nullptr && arm->heads[head].moment != nullptr;
@@ -215,10 +222,11 @@ LinearView LinearView::copy() const {
   };
   const auto visit = [&](const auto& each) {
     for (auto& head : out.heads) {
-      each(head.shared_mean, stride);
-      each(head.shared_covariance, matrix);
+      each(head.shared_mean, shared_stride);
+      each(head.shared_covariance, (dimension + 1 + traits) * shared_stride);
     }
     for (auto& arm : out.arms) {
+      each(arm.traits, traits);
       for (auto& head : arm.heads) {
         each(head.own_covariance, matrix);
         each(head.explored_covariance, matrix);

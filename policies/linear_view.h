@@ -27,8 +27,8 @@ inline constexpr std::array<std::string_view, kHeads> kHeadNames{"quality", "cos
 struct LinearView {
   struct HeadView {
     bool learned = false;                       ///< has rows; without, the head predicts 0
-    const double* shared_mean = nullptr;        ///< n values
-    const double* shared_covariance = nullptr;  ///< n x stride
+    const double* shared_mean = nullptr;        ///< n values, then the effects of traits
+    const double* shared_covariance = nullptr;  ///< (n + traits) x shared_stride
     double own_intercept = 1;                   ///< prior precisions at the head's level
     double own_weight = 1;
     double explored_weight = 1;  ///< the same at the level that choices explore
@@ -47,11 +47,14 @@ struct LinearView {
 
   struct ArmView {
     std::array<ArmHeadView, kHeads> heads;
+    const double* traits = nullptr;
     double price_reference = 0;  ///< last seen; 0: its costs are in USD
   };
 
   std::size_t dimension = 0;  ///< of the features, without the intercept
+  std::size_t traits = 0;     ///< of an arm
   std::size_t stride = 0;
+  std::size_t shared_stride = 0;
   std::array<HeadView, kHeads> heads;
   std::vector<ArmView> arms;
   std::vector<double> storage;  ///< of a snapshot

@@ -34,6 +34,7 @@ LinearOptions linear_options(const PolicyOptions& options) {
   LinearOptions out;
   out.dimension = options.dimension + kTrunk;
   out.half_life_decisions = options.half_life_decisions;
+  out.traits = options.traits;
   return out;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "base/training_row.h"
+#include "env/model_traits.h"
 #include "env/observation.h"
 
 namespace yardmaster::policies {
@@ -84,6 +85,10 @@ struct PolicyOptions {
   std::size_t dimension = 0;  ///< of the features
   std::uint64_t seed = 0;
   std::vector<std::string> models;  ///< arms that exist from the start, in the pool's order
+
+  /// What is known of the models ahead of any row: a model that is new to a linear policy starts
+  /// from what models with similar traits have shown. Not part of a state.
+  env::ModelTraits traits;
 
   /// Probability shared evenly by all candidates whatever the policy thinks, so that no logged
   /// propensity is 0. Each candidate gets at least exploration_floor / candidates.

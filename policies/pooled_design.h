@@ -16,6 +16,7 @@ struct LinearPrior {
   double shared_intercept = 0.01;  ///< what all arms have in common: nearly free
   double shared_weight = 1;        ///< difficulty of a query, common to all arms
   double own_intercept = 3;        ///< how far an arm's mean lies from the others'
+  double trait = 10;               ///< how far a trait of 1 moves an arm's mean
   /// How far an arm's context weights lie from the shared ones: a grid, from which each head
   /// takes the level under which its rewards were most likely.
   std::vector<double> own_weights = {1, 6, 32, 160, 800};
@@ -35,22 +36,38 @@ struct LinearPrior {
 ///   S^-1  = shared precisions + sum over arms of (D - D P_arm D)
 /// (Schur complement of the arms' block; Lindley and Smith 1972 give the model). Both are kept by
 /// Sherman-Morrison, and rebuilt from A_arm by Cholesky with `rebuild`. All of it once for each
-/// level of own_weights. Not thread-safe.
+/// level of own_weights.
+///
+/// An arm's traits t move its mean: y = x'(shared + own_arm) + t'effects + noise. The effects are
+/// the last entries of the shared weights; as x leads with 1, all above stays as it is once a
+/// vector v of an arm is lifted to (v, v_0 t) wherever it meets the shared weights. So what is
+/// expected of an arm without rows is a regression on the traits of those that have some.
+///
+/// Not thread-safe.
 class PooledDesign {
  public:
-  PooledDesign(std::size_t n, LinearPrior prior);
+  /// One vector of traits an arm, all of one length.
+  using Traits = std::vector<std::vector<double>>;
+
+  PooledDesign(std::size_t n, std::size_t traits, LinearPrior prior);
 
   std::size_t n() const { return n_; }
   std::size_t stride() const { return stride_; }
+  std::size_t shared_n() const { return shared_n_; }  ///< n() and the number of traits
+  std::size_t shared_stride() const { return shared_stride_; }
   std::size_t levels() const { return prior_.own_weights.size(); }
   std::size_t arms() const { return arms_.size(); }
   const LinearPrior& prior() const { return prior_; }
 
-  void add_arm() { arms_.emplace_back(); }
+  void add_arm(std::span<const double> traits);
   void remove_arm(std::size_t arm);  ///< call rebuild() afterwards
 
-  /// P_arm and S at a level, stride() doubles a row. P_arm is nullptr for an arm without rows:
-  /// it is the inverse of D then.
+  /// Other traits, perhaps of another number, for the same arms; rebuilds.
+  void set_traits(std::size_t count, Traits traits);
+  const Traits& traits() const { return traits_; }
+
+  /// P_arm at a level, n() rows of stride() doubles; nullptr for an arm without rows: it is the
+  /// inverse of D then. S at a level, shared_n() rows of shared_stride().
   const double* own_covariance(std::size_t arm, std::size_t level) const;
   const double* shared_covariance(std::size_t level) const;
 
@@ -62,10 +79,10 @@ class PooledDesign {
   /// What a row of `arm` with features `x` would move, in units of the noise.
   struct Direction {
     std::vector<double> own;      ///< P_arm x
-    std::vector<double> precise;  ///< D P_arm x: how the shared weights show in the row
-    std::vector<double> shared;   ///< S D P_arm x: how the row shows in the shared weights
+    std::vector<double> precise;  ///< D P_arm x, lifted: how the shared weights show in the row
+    std::vector<double> shared;   ///< S times it: how the row shows in the shared weights
     double own_variance = 0;      ///< x' P_arm x
-    double shared_variance = 0;   ///< of x' D P_arm shared
+    double shared_variance = 0;   ///< precise' S precise
   };
 
   void direction(std::size_t arm, std::size_t level, const double* x, Direction& out) const;
@@ -82,12 +99,13 @@ class PooledDesign {
   /// Multiplies all of A by a factor, then rebuilds: forgetting.
   void rebuild(double factor = 1);
 
-  /// out += D P_arm moment, the arm's part of the equation for the shared weights.
+  /// out += D P_arm moment, lifted, the arm's part of the equation for the shared weights.
   void add_evidence(std::size_t arm, std::size_t level, const double* moment, double factor,
                     double* out) const;
 
   void put(TensorArchive& archive, const std::string& name) const;
-  Status take(const TensorArchive& archive, const std::string& name, std::size_t arms);
+  /// `traits` are those that the archive was made with.
+  Status take(const TensorArchive& archive, const std::string& name, Traits traits);
 
  private:
   void reserve(std::size_t arm);
@@ -95,11 +113,16 @@ class PooledDesign {
   double own_precision(std::size_t level, std::size_t i) const {
     return i == 0 ? prior_.own_intercept : prior_.own_weights[level];
   }
+  void lift(std::size_t arm, double* vector) const;
   std::size_t matrix_size() const { return n_ * stride_; }
+  std::size_t shared_size() const { return shared_n_ * shared_stride_; }
 
   std::size_t n_;
   std::size_t stride_;
+  std::size_t shared_n_;
+  std::size_t shared_stride_;
   LinearPrior prior_;
+  Traits traits_;
   std::vector<DenseTensor> arms_;  ///< A, then P for each level; empty while the arm has no rows
   DenseTensor shared_;             ///< S for each level
 };

@@ -24,6 +24,7 @@ LinearOptions linear_options(const PolicyOptions& options) {
   LinearOptions out;
   out.dimension = options.dimension;
   out.half_life_decisions = options.half_life_decisions;
+  out.traits = options.traits;
   return out;
 }
 

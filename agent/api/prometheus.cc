@@ -160,12 +160,12 @@ void add_learners(const Services& services, std::vector<MetricFamily>& families)
              MetricType::Counter, {});
   for (const auto& learner : services.learner.learners()) {
     for (const env::ModelSpec& model : services.pool.models()) {
-      double count = 0;
+      double changes = 0;
       for (const ModelChanges& each : learner->changes()) {
-        if (each.model == model.name) count = static_cast<double>(each.count);
+        if (each.model == model.name) changes = static_cast<double>(each.count);
       }
       changed.metric.push_back(
-          counter(count, {{"router", learner->router()}, {"model", model.name}}));
+          counter(changes, {{"router", learner->router()}, {"model", model.name}}));
     }
     const Labels labels{{"router", learner->router()}};
     healthy.metric.push_back(gauge(learner->healthy() ? 1 : 0, labels));

@@ -328,6 +328,8 @@ void add_change_flags(CLI::App& command, SimulateArguments& arguments) {
       ->type_name("MODEL=FACTOR@ROUND");
   command.add_option("--add-model", arguments.added, "a model that is no candidate before a round")
       ->type_name("MODEL@ROUND");
+  command.add_flag("!--no-traits", arguments.options.traits,
+                   "a model that is new starts from nothing, whatever models.json says of it");
   command
       .add_option("--remove-model", arguments.removed,
                   "a model that is no candidate from a round on")

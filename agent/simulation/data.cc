@@ -66,8 +66,8 @@ Result<SimulationData> load_simulation_data(const std::string& path, const env::
                                             const Progress& progress) {
   auto reader = env::OutcomeReader::open(path);
   if (!reader) return fail(reader.error());
-  auto prices = env::read_model_prices(path);
-  if (!prices) return fail(prices.error());
+  auto known = env::read_models(path);
+  if (!known) return fail(known.error());
 
   std::vector<env::OutcomeExample> examples;
   SimulationData data;
@@ -97,10 +97,11 @@ Result<SimulationData> load_simulation_data(const std::string& path, const env::
                                                 ": " + data.refused[0].reason));
   }
   data.price_references.assign(data.models.size(), 0);
-  for (const env::ModelSpec& model : *prices) {
-    const auto found = index.find(model.name);
-    if (found != index.end()) data.price_references[found->second] = model.price_reference();
+  std::erase_if(*known, [&](const env::ModelSpec& model) { return !index.contains(model.name); });
+  for (const env::ModelSpec& model : *known) {
+    data.price_references[index[model.name]] = model.price_reference();
   }
+  data.traits = env::ModelTraits(*known);
   data.cells.resize(examples.size() * data.models.size());
   for (std::size_t row = 0; row < examples.size(); ++row) {
     for (const env::LoggedOutcome& outcome : examples[row].outcomes) {

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "base/training_row.h"
 #include "env/encoder.h"
+#include "env/model_traits.h"
 #include "env/outcome_data.h"
 
 namespace yardmaster::agent {
@@ -26,6 +27,7 @@ struct SimulationData {
 
   std::vector<std::string> models;       ///< in the order in which the file names them first
   std::vector<double> price_references;  ///< a model each, USD; 0: unknown
+  env::ModelTraits traits;
   std::string encoder;
   std::uint32_t encoder_version = 0;
   std::size_t dimension = 0;
@@ -45,8 +47,8 @@ struct SimulationData {
 /// Called now and then with the part that is done, in [0, 1].
 using Progress = std::function<void(double)>;
 
-/// Reads and encodes a data set. Prices come from a models.json beside it, if there is one. Fails
-/// with io if the file cannot be read, with invalid_argument if it holds no good line.
+/// Reads and encodes a data set. Prices and traits come from a models.json beside it, if there is
+/// one. Fails with io if the file cannot be read, with invalid_argument if it holds no good line.
 Result<SimulationData> load_simulation_data(const std::string& path, const env::Encoder& encoder,
                                             const Progress& progress);
 

@@ -63,7 +63,8 @@ TEST_F(Admin, ASilentChangeOfAModelIsInTheStatusAndTheMetrics) {
   start();
   constexpr int kBefore = 150, kAfter = 100;
   for (int i = 0; i < kBefore + kAfter; ++i) {
-    complete_decision(i < kBefore ? 0.8 + 0.1 * (i % 2) : 0.1, {{"x-yardmaster-allow-models", "small"}});
+    complete_decision(i < kBefore ? 0.8 + 0.1 * (i % 2) : 0.1,
+                      {{"x-yardmaster-allow-models", "small"}});
   }
   wait_for_version(kBefore + kAfter);
   const auto changes = policy().at("changes_detected").as_array();

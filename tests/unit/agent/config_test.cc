@@ -64,7 +64,8 @@ upstreams:
 models:
   - {name: big, upstream: openai, upstream_model: gpt-4o, input_usd_per_mtok: 2.5,
      output_usd_per_mtok: 10, context_tokens: 128000, max_output_tokens: 4096,
-     modalities: [image], tools: false, json_mode: false}
+     modalities: [image], tools: false, json_mode: false, size_b: 7.5,
+     scores: {mmlu: 88.7, elo: -1}}
   - {name: vendor/small, upstream: sim}
 routers:
   - {name: auto, policy: "fixed:big", encoder: hash, mode: observe, share: 0.25,
@@ -99,6 +100,9 @@ keys: [{name: app, sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410f
   EXPECT_FALSE(config->models[0].text);
   EXPECT_TRUE(config->models[0].images);
   EXPECT_FALSE(config->models[0].tools);
+  EXPECT_EQ(config->models[0].size_b, 7.5);
+  EXPECT_EQ(config->models[0].scores,
+            (std::vector<std::pair<std::string, double>>{{"mmlu", 88.7}, {"elo", -1}}));
   EXPECT_EQ(config->routers[0].mode, RouterConfig::Mode::observe);
   EXPECT_EQ(config->routers[0].half_life_decisions, 1e5);
   EXPECT_EQ(config->objective.latency_weight, 0.5);

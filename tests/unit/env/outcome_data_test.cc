@@ -99,16 +99,32 @@ TEST_F(OutcomeDataTest, AMissingFileIsAnErrorThatNamesIt) {
 
 TEST_F(OutcomeDataTest, PricesComeFromTheFileBesideTheDataIfThereIsOne) {
   const auto path = (directory_ / "outcomes.jsonl").string();
-  EXPECT_TRUE(read_model_prices(path)->empty());
+  EXPECT_TRUE(read_models(path)->empty());
   write("models.json", R"({"a":{"input_usd_per_1m":2,"output_usd_per_1m":6},"b":{}})");
-  const auto models = read_model_prices(path);
+  const auto models = read_models(path);
   ASSERT_TRUE(models);
   ASSERT_EQ(models->size(), 2u);
   // 750 tokens in at 2 and 250 out at 6 USD a million.
   EXPECT_NEAR((*models)[0].price_reference(), 0.003, 1e-12);
   EXPECT_EQ((*models)[1].price_reference(), 0);
   write("models.json", "[]");
-  EXPECT_FALSE(read_model_prices(path));
+  EXPECT_FALSE(read_models(path));
+}
+
+TEST_F(OutcomeDataTest, WhatIsKnownOfTheModelsAheadComesFromTheSameFile) {
+  const auto path = (directory_ / "outcomes.jsonl").string();
+  write("models.json",
+        R"({"a":{"size_b":7,"context_tokens":8192,"scores":{"mmlu":60.5,"elo":1100}}})");
+  const auto models = read_models(path);
+  ASSERT_TRUE(models);
+  EXPECT_EQ((*models)[0].size_b, 7);
+  EXPECT_EQ((*models)[0].context_tokens, 8192u);
+  EXPECT_EQ((*models)[0].scores,
+            (std::vector<std::pair<std::string, double>>{{"mmlu", 60.5}, {"elo", 1100}}));
+  write("models.json", R"({"a":{"scores":{"mmlu":"high"}}})");
+  const auto malformed = read_models(path);
+  ASSERT_FALSE(malformed);
+  EXPECT_THAT(malformed.error().message, HasSubstr("a.scores.mmlu"));
 }
 
 TEST(OutcomeData, ReadsAWholeSetOfTheSharedData) {
