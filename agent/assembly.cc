@@ -106,9 +106,12 @@ std::vector<env::UpstreamSpec> Assembly::upstreams() const {
     spec.api_key = upstream.api_key.reveal();
     spec.ca_file = upstream.ca_file;
     spec.connect_timeout = upstream.connect_timeout;
+    spec.first_byte_timeout = upstream.first_byte_timeout;
+    spec.idle_timeout = upstream.idle_timeout;
     spec.total_timeout = upstream.total_timeout;
     spec.max_connections = upstream.max_connections;
     spec.max_response_bytes = upstream.max_response_bytes;
+    spec.stream_usage = upstream.stream_usage;
     spec.seed = upstream.seed;
     spec.time_scale = upstream.time_scale;
     specs.push_back(std::move(spec));

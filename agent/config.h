@@ -48,11 +48,14 @@ struct UpstreamConfig {
   Secret api_key;        ///< sent as a bearer token; empty: none
   std::string ca_file;   ///< PEM with the certificates to trust; empty: the system's
   std::chrono::milliseconds connect_timeout{5'000};
-  std::chrono::milliseconds total_timeout{120'000};  ///< from the call to the answer's last byte
-  std::uint32_t max_connections = 256;               ///< open at once, per io thread
+  std::chrono::milliseconds first_byte_timeout{120'000};  ///< from the call to the first byte
+  std::chrono::milliseconds idle_timeout{60'000};         ///< between bytes of the answer
+  std::chrono::milliseconds total_timeout{600'000};       ///< from the call to the last byte
+  std::uint32_t max_connections = 256;                    ///< open at once, per io thread
   std::uint64_t max_response_bytes = 64u << 20;
-  std::uint64_t seed = 0;  ///< of a simulated one's world
-  double time_scale = 0;   ///< a simulated one waits its latency times this
+  bool stream_usage = true;  ///< it takes stream_options.include_usage
+  std::uint64_t seed = 0;    ///< of a simulated one's world
+  double time_scale = 0;     ///< a simulated one waits its latency times this
 };
 
 /// An entry of `routers`: a name that clients send as the model, and how it chooses.

@@ -46,9 +46,12 @@ void visit_upstream(FieldVisitor& visitor, UpstreamConfig& upstream) {
   visitor.secret("api_key", upstream.api_key);
   visitor.text("ca_file", upstream.ca_file);
   visitor.seconds("connect_timeout_s", upstream.connect_timeout, 0.1, 600);
+  visitor.seconds("first_byte_timeout_s", upstream.first_byte_timeout, 0.1, kDay_s);
+  visitor.seconds("idle_timeout_s", upstream.idle_timeout, 0.1, kDay_s);
   visitor.seconds("total_timeout_s", upstream.total_timeout, 0.1, kDay_s);
   visitor.integer("max_connections", upstream.max_connections, 1);
   visitor.integer("max_response_bytes", upstream.max_response_bytes, 1024, kGibibyte);
+  visitor.flag("stream_usage", upstream.stream_usage);
   visitor.integer("seed", upstream.seed);
   visitor.number("time_scale", upstream.time_scale, 0, 1000);
 }

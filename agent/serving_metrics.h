@@ -48,6 +48,7 @@ struct ServingMetrics {
     Counter chosen;
     Counter upstream_errors;
     DurationHistogram upstream_latency;
+    DurationHistogram first_token;  ///< of streams
   };
 
   /// Labels of the requests counter, in the order of Endpoint.

@@ -74,6 +74,7 @@ struct Outcome {
   Status status = Status::ok;
   Timestamp time;  ///< when it was reported
   std::optional<double> latency_s;
+  std::optional<double> first_token_s;  ///< of a streamed answer: until its first chunk
   std::optional<std::uint64_t> input_tokens;
   std::optional<std::uint64_t> output_tokens;
   std::optional<double> cost_usd;  ///< reported, or tokens times prices

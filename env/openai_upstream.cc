@@ -1,14 +1,12 @@
 #include "env/openai_upstream.h"
 
 #include <algorithm>
-#include <boost/beast/http/error.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/field.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 #include <charconv>
-#include <optional>
 
+#include "env/openai_stream.h"
 #include "env/simulated_upstream.h"
 
 namespace yardmaster::env {
@@ -17,8 +15,6 @@ namespace asio = boost::asio;
 namespace http = boost::beast::http;
 
 namespace {
-
-constexpr std::uint32_t kMaxHeaderBytes = 64u << 10;
 
 /// Servers commonly close idle connections after a minute or more; closing first avoids the race.
 constexpr std::chrono::milliseconds kIdleTimeout{50'000};
@@ -84,43 +80,7 @@ std::string make_request(const std::string& head, const ChatCall& call) {
   return request;
 }
 
-using Parser = http::response_parser<http::string_body>;
-
-/// Feeds what was read to the parser. True when the answer is complete or cannot be one.
-bool parse(boost::beast::flat_buffer& buffer, std::optional<Parser>& parser,
-           std::uint64_t max_body_bytes, boost::system::error_code& error) {
-  while (!error) {
-    if (!parser) {
-      parser.emplace();
-      parser->eager(true);
-      parser->header_limit(kMaxHeaderBytes);
-      parser->body_limit(max_body_bytes);
-    }
-    if (buffer.size() == 0) return false;
-    buffer.consume(parser->put(buffer.cdata(), error));
-    if (error == http::error::need_more) {
-      error = {};
-      if (buffer.size() > kMaxHeaderBytes) error = http::error::header_limit;
-      if (!error) return false;
-    }
-    if (!error && parser->is_done()) {
-      if (parser->get().result_int() >= 200) return true;
-      parser.reset();  // 1xx says that the answer is still to come (RFC 9110, 15.2)
-    }
-  }
-  return true;
-}
-
 }  // namespace
-
-/// How sending a request and reading its answer ended.
-struct OpenAiUpstream::Exchange {
-  std::optional<ChatAnswer> answer;
-  bool reusable = false;  ///< the connection may carry another call
-  bool answered = false;  ///< bytes of an answer had come
-  bool too_late = false;  ///< the deadline passed
-  boost::system::error_code error;
-};
 
 Result<std::unique_ptr<Upstream>> OpenAiUpstream::make(const UpstreamSpec& spec,
                                                        asio::any_io_executor executor) {
@@ -144,7 +104,7 @@ Result<std::unique_ptr<Upstream>> OpenAiUpstream::make(const UpstreamSpec& spec,
 
 OpenAiUpstream::OpenAiUpstream(const UpstreamSpec& spec, Origin origin, std::string request_head,
                                std::shared_ptr<TlsClient> tls, asio::any_io_executor executor)
-    : spec_(spec),
+    : spec_(std::make_shared<const UpstreamSpec>(spec)),
       origin_(std::move(origin)),
       request_head_(std::move(request_head)),
       tls_(std::move(tls)),
@@ -152,103 +112,81 @@ OpenAiUpstream::OpenAiUpstream(const UpstreamSpec& spec, Origin origin, std::str
       executor_(std::move(executor)) {}
 
 asio::awaitable<Result<ChatAnswer>> OpenAiUpstream::chat(ChatCall call) {
-  const auto start = std::chrono::steady_clock::now();
-  const SteadyTime deadline = start + spec_.total_timeout;
+  const SteadyTime start = std::chrono::steady_clock::now();
+  UpstreamCall under_way(spec_);
+  if (Status begun = co_await begin(under_way, call); !begun) co_return fail(begun.error());
+  HttpExchange& exchange = under_way.exchange();
+  const bool whole = co_await exchange.read_all();
+  if (!whole) co_return fail(under_way.failure());
+  under_way.keep_connection();
+  ChatAnswer answer = under_way.take_answer();
+  answer.latency_s =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  co_return answer;
+}
+
+asio::awaitable<Result<StreamedAnswer>> OpenAiUpstream::stream(ChatCall call) {
+  const SteadyTime start = std::chrono::steady_clock::now();
+  auto stream = std::make_unique<OpenAiStream>(spec_);
+  UpstreamCall& under_way = stream->call();
+  if (Status begun = co_await begin(under_way, call); !begun) co_return fail(begun.error());
+  HttpExchange& exchange = under_way.exchange();
+  StreamedAnswer answer;
+  // Some servers do not say what it is that they stream, but JSON is never a stream.
+  const auto type = exchange.message()[http::field::content_type];
+  if (exchange.message().result_int() == 200 && !type.starts_with("application/json")) {
+    answer.answer.status = 200;
+    answer.answer.content_type = std::string(type);
+    answer.stream = std::move(stream);
+  } else {
+    const bool whole = co_await exchange.read_all();
+    if (!whole) co_return fail(under_way.failure());
+    under_way.keep_connection();
+    answer.answer = under_way.take_answer();
+  }
+  answer.answer.latency_s =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  co_return answer;
+}
+
+/// Has the call sent, on a connection of the pool, and the head of its answer read.
+asio::awaitable<Status> OpenAiUpstream::begin(UpstreamCall& under_way, const ChatCall& call) {
+  const SteadyTime start = std::chrono::steady_clock::now();
+  ExchangeLimits limits;
+  limits.deadline = std::min(call.deadline, start + spec_->total_timeout);
+  limits.first_byte_deadline = start + spec_->first_byte_timeout;
+  limits.idle_timeout = spec_->idle_timeout;
+  limits.max_body_bytes = spec_->max_response_bytes;
   const std::string request = make_request(request_head_, call);
-  auto lease = co_await pool_->acquire(deadline);
+  const SteadyTime first = std::min(limits.first_byte_deadline, limits.deadline);
+  auto lease = co_await pool_->acquire(first);
   if (!lease) {
-    co_return fail(error(ErrorCode::unavailable,
-                         "all " + std::to_string(spec_.max_connections) +
-                             " connections are busy and none became free before the deadline; "
-                             "raise max_connections or send less"));
+    co_return fail(ErrorCode::unavailable,
+                   "upstream '" + spec_->name + "': all " + std::to_string(spec_->max_connections) +
+                       " connections are busy and none became free before the deadline; "
+                       "raise max_connections or send less");
   }
   bool kept = lease->connection() != nullptr;
+  under_way.take(std::move(*lease));
   while (true) {
     if (!kept) {
-      if (Status opened = co_await connect(*lease, deadline); !opened) {
-        co_return fail(opened.error());
-      }
+      if (Status opened = co_await connect(under_way, first); !opened) co_return opened;
     }
-    Exchange done = co_await exchange(*lease->connection(), request, deadline);
-    if (done.answer) {
-      if (done.reusable) lease->keep();
-      done.answer->latency_s =
-          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      co_return std::move(*done.answer);
-    }
-    const bool went_stale = kept && !done.answered && !done.too_late;
-    if (!went_stale) co_return fail(describe(done));
+    HttpExchange& exchange = under_way.start(executor_, limits);
+    if (co_await exchange.send(request)) co_return Status{};
+    const bool went_stale =
+        kept && !exchange.answered() && exchange.timeout() == HttpExchange::Timeout::none;
+    if (!went_stale) co_return fail(under_way.failure());
     kept = false;
   }
 }
 
-asio::awaitable<Status> OpenAiUpstream::connect(ConnectionPool::Lease& lease, SteadyTime deadline) {
+asio::awaitable<Status> OpenAiUpstream::connect(UpstreamCall& under_way, SteadyTime deadline) {
   auto connection = std::make_unique<UpstreamConnection>(executor_, tls_);
-  const SteadyTime connected_by = std::chrono::steady_clock::now() + spec_.connect_timeout;
+  const SteadyTime connected_by = std::chrono::steady_clock::now() + spec_->connect_timeout;
   Status opened = co_await connection->open(origin_, std::min(connected_by, deadline));
-  if (opened) lease.set(std::move(connection));
+  if (opened) under_way.set_connection(std::move(connection));
   co_return opened;
-}
-
-asio::awaitable<OpenAiUpstream::Exchange> OpenAiUpstream::exchange(UpstreamConnection& connection,
-                                                                   const std::string& request,
-                                                                   SteadyTime deadline) {
-  SocketDeadline limit(executor_);
-  limit.guard(connection.socket(), deadline);
-  Exchange result;
-  std::optional<Parser> parser;
-  // A server may refuse a request before it has read it all, so a failed write is no reason not
-  // to look for an answer.
-  const boost::system::error_code unsent = co_await connection.write(request);
-  while (!parse(connection.buffer(), parser, spec_.max_response_bytes, result.error)) {
-    result.error = co_await connection.read();
-    result.answered = result.answered || connection.buffer().size() > 0;
-    if (result.error == asio::error::eof && parser->got_some()) {
-      // The end of the connection may be the end of the body (RFC 9112, 6.3).
-      result.error = {};
-      parser->put_eof(result.error);
-      break;
-    }
-    if (result.error) break;
-  }
-  result.too_late = limit.expired();
-  if (result.error || result.too_late) co_return result;
-
-  result.reusable = !unsent && parser->keep_alive() && connection.buffer().size() == 0;
-  auto message = parser->release();
-  ChatAnswer answer;
-  answer.status = message.result_int();
-  answer.content_type = std::string(message[http::field::content_type]);
-  answer.retry_after = std::string(message[http::field::retry_after]);
-  answer.body = std::move(message.body());
-  result.answer = std::move(answer);
-  co_return result;
-}
-
-Error OpenAiUpstream::describe(const Exchange& failed) const {
-  if (failed.too_late) {
-    return error(ErrorCode::timed_out, "no answer before the deadline of " +
-                                           std::to_string(spec_.total_timeout.count()) +
-                                           " ms; use a faster model, or raise total_timeout_s");
-  }
-  if (failed.error == http::error::body_limit) {
-    return error(ErrorCode::io, "the answer is larger than " +
-                                    std::to_string(spec_.max_response_bytes) +
-                                    " bytes; ask for less, or raise max_response_bytes");
-  }
-  if (failed.error.category() == http::make_error_code(http::error::bad_method).category() &&
-      failed.error != http::error::partial_message) {
-    return error(ErrorCode::io,
-                 "the answer is not HTTP/1.1: " + failed.error.message() + "; check base_url");
-  }
-  return error(ErrorCode::io, "the connection broke " +
-                                  std::string(failed.answered ? "in the middle of the answer"
-                                                              : "before an answer came") +
-                                  ": " + failed.error.message() + "; try again");
-}
-
-Error OpenAiUpstream::error(ErrorCode code, const std::string& what) const {
-  return {code, "upstream '" + spec_.name + "': " + what};
 }
 
 Result<std::unique_ptr<Upstream>> make_upstream(const UpstreamSpec& spec,

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "env/connection_pool.h"
+#include "env/openai_stream.h"
 #include "env/upstream.h"
 #include "env/upstream_connection.h"
 
@@ -23,18 +24,17 @@ class OpenAiUpstream final : public Upstream {
 
   boost::asio::awaitable<Result<ChatAnswer>> chat(ChatCall call) override;
 
+  boost::asio::awaitable<Result<StreamedAnswer>> stream(ChatCall call) override;
+
+  bool tells_stream_usage() const override { return spec_->stream_usage; }
+
   const ConnectionPool& connections() const { return *pool_; }
 
  private:
-  struct Exchange;
+  boost::asio::awaitable<Status> begin(UpstreamCall& under_way, const ChatCall& call);
+  boost::asio::awaitable<Status> connect(UpstreamCall& under_way, SteadyTime deadline);
 
-  boost::asio::awaitable<Status> connect(ConnectionPool::Lease& lease, SteadyTime deadline);
-  boost::asio::awaitable<Exchange> exchange(UpstreamConnection& connection,
-                                            const std::string& request, SteadyTime deadline);
-  Error describe(const Exchange& failed) const;
-  Error error(ErrorCode code, const std::string& what) const;
-
-  UpstreamSpec spec_;
+  std::shared_ptr<const UpstreamSpec> spec_;  ///< shared with streams, which may live longer
   Origin origin_;
   std::string request_head_;        ///< request line and headers that each call has; holds the key
   std::shared_ptr<TlsClient> tls_;  ///< nullptr: plain

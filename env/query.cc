@@ -131,7 +131,19 @@ class BodyReader {
       if (!value->is_array()) return bad(name, "an array");
       query_.has_tools |= !value->get_array().empty();
     }
+    if (Status status = read_stream_options(); !status) return status;
     return read_response_format();
+  }
+
+  Status read_stream_options() {
+    const json::value* options = member(body_, "stream_options");
+    if (options == nullptr) return {};
+    if (!options->is_object()) return bad("stream_options", "an object");
+    const json::value* usage = member(options->get_object(), "include_usage");
+    if (usage == nullptr) return {};
+    if (!usage->is_bool()) return bad("stream_options.include_usage", "true or false");
+    query_.wants_stream_usage = usage->get_bool();
+    return {};
   }
 
   Status read_response_format() {

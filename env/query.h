@@ -22,6 +22,7 @@ struct Query {
   bool has_code = false;
   bool wants_json = false;
   bool stream = false;
+  bool wants_stream_usage = false;   ///< "stream_options": {"include_usage": true}
   bool is_short_form = false;        ///< {"query": "..."} in place of messages
   bool explain = false;              ///< the body's "explain": true (of /v1/route)
   std::uint32_t unknown_fields = 0;  ///< fields that neither OpenAI's API nor ours defines

@@ -50,19 +50,19 @@ std::string completion_id(Rng& ids) {
   return text;
 }
 
-json::object completion(std::string id, Timestamp time, const ModelSpec& model, std::string text,
-                        bool cut, const SimulatedOutcome& outcome) {
+json::object completion(SimulatedAnswer answer) {
   const auto seconds =
-      std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+      std::chrono::duration_cast<std::chrono::seconds>(answer.time.time_since_epoch()).count();
   json::object choice{{"index", 0},
-                      {"message", {{"role", "assistant"}, {"content", std::move(text)}}},
-                      {"finish_reason", cut ? "length" : "stop"}};
+                      {"message", {{"role", "assistant"}, {"content", std::move(answer.text)}}},
+                      {"finish_reason", answer.cut ? "length" : "stop"}};
   json::array choices;
   choices.push_back(std::move(choice));
-  return {{"id", std::move(id)},
+  const SimulatedOutcome& outcome = answer.outcome;
+  return {{"id", std::move(answer.id)},
           {"object", "chat.completion"},
           {"created", seconds},
-          {"model", model.upstream_model.empty() ? model.name : model.upstream_model},
+          {"model", std::move(answer.model)},
           {"choices", std::move(choices)},
           {"usage",
            {{"prompt_tokens", outcome.input_tokens},
@@ -98,32 +98,52 @@ SimulatedUpstream::SimulatedUpstream(std::uint64_t world_seed, double time_scale
       ids_(ids),
       executor_(std::move(executor)) {}
 
+SimulatedAnswer SimulatedUpstream::make_answer(const ModelSpec& model, const Query& query) {
+  SimulatedAnswer answer;
+  SimulatedOutcome& outcome = answer.outcome;
+  outcome = world_.outcome(query.text, model);
+  const std::uint32_t wanted = outcome.output_tokens;
+  outcome.output_tokens = std::min(wanted, query.max_output_tokens.value_or(wanted));
+  answer.cut = outcome.output_tokens < wanted;
+  outcome.latency_s *= static_cast<double>(outcome.output_tokens) / wanted;
+  answer.id = completion_id(ids_);
+  answer.time = clock_();
+  answer.model = model.upstream_model.empty() ? model.name : model.upstream_model;
+  answer.text = answer_text(world_.topics(query.text), outcome.output_tokens, Rng(ids_()));
+  return answer;
+}
+
 asio::awaitable<Result<ChatAnswer>> SimulatedUpstream::chat(ChatCall call) {
   const auto query = parse_query(call.body);
   if (!query) co_return malformed(query.error());
 
-  SimulatedOutcome outcome = world_.outcome(query->text, *call.model);
-  const std::uint32_t wanted = outcome.output_tokens;
-  outcome.output_tokens = std::min(wanted, query->max_output_tokens.value_or(wanted));
-  const bool cut = outcome.output_tokens < wanted;
-  outcome.latency_s *= static_cast<double>(outcome.output_tokens) / wanted;
-
-  std::string id = completion_id(ids_);
-  std::string text = answer_text(world_.topics(query->text), outcome.output_tokens, Rng(ids_()));
-  const json::object body =
-      completion(std::move(id), clock_(), *call.model, std::move(text), cut, outcome);
-
+  SimulatedAnswer simulated = make_answer(*call.model, *query);
   ChatAnswer answer;
   answer.status = 200;
   answer.content_type = "application/json";
-  answer.body = json::serialize(body);
-  answer.latency_s = outcome.latency_s;
+  answer.latency_s = simulated.outcome.latency_s;
+  answer.body = json::serialize(completion(std::move(simulated)));
   if (time_scale_ > 0) {
     asio::steady_timer timer(executor_);
     timer.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(
-        std::chrono::duration<double>(outcome.latency_s * time_scale_)));
+        std::chrono::duration<double>(answer.latency_s * time_scale_)));
     co_await timer.async_wait(asio::use_awaitable);
   }
+  co_return answer;
+}
+
+asio::awaitable<Result<StreamedAnswer>> SimulatedUpstream::stream(ChatCall call) {
+  const auto query = parse_query(call.body);
+  StreamedAnswer answer;
+  if (!query) {
+    answer.answer = malformed(query.error());
+    co_return answer;
+  }
+  answer.answer.status = 200;
+  answer.answer.content_type = "text/event-stream";
+  answer.stream = make_simulated_stream(make_answer(*call.model, *query), query->wants_stream_usage,
+                                        time_scale_, executor_);
+  answer.stream->end_by(call.deadline);
   co_return answer;
 }
 

@@ -5,6 +5,8 @@
 
 #include "base/random.h"
 #include "base/time.h"
+#include "env/query.h"
+#include "env/simulated_stream.h"
 #include "env/simulated_world.h"
 #include "env/upstream.h"
 
@@ -12,7 +14,8 @@ namespace yardmaster::env {
 
 /// Answers chat completions in process, as a SimulatedWorld says: an OpenAI body with text about
 /// the query's topic, the usage, and a finish reason; 400 for a body that is no chat completion.
-/// Serves any model. States the simulated latency, and waits that long times `time_scale`.
+/// Serves any model, streaming or not. States the simulated latency, and waits that long times
+/// `time_scale`.
 class SimulatedUpstream final : public Upstream {
  public:
   /// `ids` makes the answers' ids, which must differ between upstreams and runs. `time_scale` 0
@@ -21,8 +24,11 @@ class SimulatedUpstream final : public Upstream {
                     boost::asio::any_io_executor executor);
 
   boost::asio::awaitable<Result<ChatAnswer>> chat(ChatCall call) override;
+  boost::asio::awaitable<Result<StreamedAnswer>> stream(ChatCall call) override;
 
  private:
+  SimulatedAnswer make_answer(const ModelSpec& model, const Query& query);
+
   SimulatedWorld world_;
   double time_scale_;
   Clock clock_;

@@ -8,8 +8,6 @@ namespace yardmaster::env {
 
 namespace {
 
-constexpr std::string_view kModelKey = "model";
-
 /// Walks a JSON object byte by byte. Knows only where strings and values end: the document is
 /// known to be valid, and on one that is not it stops at the end of the text.
 class Scanner {
@@ -84,10 +82,10 @@ int hex_digit(char c) {
   return -1;
 }
 
-/// Whether a string with escapes spells "model"; of these letters only \u escapes exist.
-bool spells_model(std::string_view raw) {
+/// Whether a string with escapes spells `name`, whose characters have no other escape than \u.
+bool spells(std::string_view raw, std::string_view name) {
   std::size_t at = 0;
-  for (const char expected : kModelKey) {
+  for (const char expected : name) {
     if (at >= raw.size()) return false;
     int c = raw[at++];
     if (c == '\\') {
@@ -121,43 +119,63 @@ std::string quoted(std::string_view text) {
   return out;
 }
 
-}  // namespace
+/// What a member's value is replaced by, given what it was; empty where it is absent.
+using Replace = std::string (*)(std::string_view old, std::string_view argument);
 
-std::string splice_model(std::string_view body, std::string_view model) {
-  Scanner scanner(body);
-  if (!scanner.take('{')) return std::string(body);
+/// The object with the value of each member of that name replaced, or one added in front.
+std::string splice_member(std::string_view object, std::string_view name, Replace replace,
+                          std::string_view argument) {
+  Scanner scanner(object);
+  if (!scanner.take('{')) return std::string(object);
   const std::size_t first_member = scanner.position();
-  const std::string value = quoted(model);
 
   std::string out;
-  out.reserve(body.size() + value.size() + kModelKey.size() + 4);
+  out.reserve(object.size() + name.size() + argument.size() + 40);
   std::size_t copied = 0;
   bool found = false;
   bool empty = true;
-  while (!scanner.take('}') && scanner.position() < body.size()) {
-    if (body[scanner.position()] != '"') break;
+  while (!scanner.take('}') && scanner.position() < object.size()) {
+    if (object[scanner.position()] != '"') break;
     empty = false;
-    const bool is_model = spells_model(scanner.take_string());
+    const bool is_it = spells(scanner.take_string(), name);
     scanner.take(':');
     scanner.skip_space();
     const std::size_t begin = scanner.position();
     scanner.skip_value();
-    if (is_model) {
-      out.append(body, copied, begin - copied);
-      out += value;
-      copied = scanner.position();
+    if (is_it) {
+      const std::size_t end = scanner.position();
+      out.append(object, copied, begin - copied);
+      out += replace(object.substr(begin, end - begin), argument);
+      copied = end;
       found = true;
     }
     scanner.take(',');
   }
   if (!found) {
-    out.append(body, 0, first_member);
-    out.append("\"model\":").append(value);
+    out.append(object, 0, first_member);
+    out.append("\"").append(name).append("\":").append(replace({}, argument));
     if (!empty) out += ',';
     copied = first_member;
   }
-  out.append(body, copied);
+  out.append(object, copied);
   return out;
+}
+
+std::string replaced(std::string_view, std::string_view argument) { return std::string(argument); }
+
+std::string with_usage(std::string_view options, std::string_view) {
+  if (!options.starts_with('{')) options = "{}";
+  return splice_member(options, "include_usage", replaced, "true");
+}
+
+}  // namespace
+
+std::string splice_model(std::string_view body, std::string_view model) {
+  return splice_member(body, "model", replaced, quoted(model));
+}
+
+std::string splice_stream_usage(std::string_view body) {
+  return splice_member(body, "stream_options", with_usage, {});
 }
 
 }  // namespace yardmaster::env

@@ -46,6 +46,7 @@ struct SocketDeadline::Watch {
 
   asio::steady_timer timer;
   tcp::socket* socket = nullptr;
+  SteadyTime deadline;  // may be later than the timer's, which then is set anew when it fires
   bool expired = false;
 };
 
@@ -62,11 +63,30 @@ bool SocketDeadline::expired() const { return watch_->expired; }
 void SocketDeadline::guard(tcp::socket& socket, SteadyTime deadline) {
   watch_->socket = &socket;
   watch_->expired = false;
+  watch_->deadline = deadline;
   watch_->timer.expires_at(deadline);
-  watch_->timer.async_wait([watch = watch_](const boost::system::error_code& error) {
+  wait(watch_);
+}
+
+void SocketDeadline::move_to(SteadyTime deadline) {
+  watch_->deadline = deadline;
+  if (watch_->timer.expiry() <= deadline) return;
+  watch_->timer.expires_at(deadline);
+  wait(watch_);
+}
+
+void SocketDeadline::wait(std::shared_ptr<Watch> watch) {
+  Watch& state = *watch;
+  state.timer.async_wait([watch = std::move(watch)](const boost::system::error_code& error) {
     // The timer may have been set anew after this handler was already on its way.
     if (error || watch->socket == nullptr) return;
-    if (std::chrono::steady_clock::now() < watch->timer.expiry()) return;
+    const SteadyTime now = std::chrono::steady_clock::now();
+    if (now < watch->timer.expiry()) return;
+    if (now < watch->deadline) {
+      watch->timer.expires_at(watch->deadline);
+      wait(watch);
+      return;
+    }
     watch->expired = true;
     boost::system::error_code ignored;
     watch->socket->close(ignored);

@@ -65,11 +65,16 @@ class SocketDeadline {
   /// guard() or the end of this object.
   void guard(boost::asio::ip::tcp::socket& socket, SteadyTime deadline);
 
+  /// Another deadline for the same socket. A later one costs next to nothing.
+  void move_to(SteadyTime deadline);
+
   /// Whether the socket last guarded was closed.
   bool expired() const;
 
  private:
   struct Watch;
+  static void wait(std::shared_ptr<Watch> watch);
+
   std::shared_ptr<Watch> watch_;  // shared with the timer's handler, which may come late
 };
 

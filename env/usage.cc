@@ -1,7 +1,8 @@
+#include "env/usage.h"
+
+#include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
-
-#include "env/upstream.h"
 
 namespace yardmaster::env {
 
@@ -12,34 +13,57 @@ namespace {
 /// Answers nest deeper than Boost.JSON's default of 32 when a tool call's arguments do.
 constexpr std::size_t kMaxDepth = 512;
 
-std::optional<std::uint64_t> count_at(const json::object& object, std::string_view key) {
+void read_count(const json::object& object, std::string_view key,
+                std::optional<std::uint64_t>& count) {
   const json::value* value = object.if_contains(key);
-  if (value == nullptr) return {};
+  if (value == nullptr) return;
   boost::system::error_code inexact;
-  const auto count = value->to_number<std::uint64_t>(inexact);
-  if (inexact) return {};
-  return count;
+  const auto number = value->to_number<std::uint64_t>(inexact);
+  if (!inexact) count = number;
 }
 
 }  // namespace
 
-Usage read_usage(std::string_view answer_body) {
+Result<Usage> read_usage(std::string_view answer_body) {
+  const auto answer = parse_answer(answer_body);
+  if (!answer) return fail(ErrorCode::io, "the answer is no JSON object");
+  if (const auto error = error_in(*answer)) {
+    return fail(ErrorCode::io, "the answer is an error: " + *error);
+  }
+  Usage usage;
+  read_usage(*answer, usage);
+  return usage;
+}
+
+std::optional<json::object> parse_answer(std::string_view text) {
   json::parse_options options;
   options.max_depth = kMaxDepth;
   boost::system::error_code malformed;
-  const json::value answer = json::parse(answer_body, malformed, {}, options);
-  Usage usage;
-  if (malformed || !answer.is_object()) return usage;
-  const json::object& fields = answer.get_object();
-  if (const json::value* id = fields.if_contains("id"); id != nullptr && id->is_string()) {
+  json::value answer = json::parse(text, malformed, {}, options);
+  if (malformed || !answer.is_object()) return std::nullopt;
+  return std::move(answer.get_object());
+}
+
+void read_usage(const json::object& answer, Usage& usage) {
+  if (const json::value* id = answer.if_contains("id"); id != nullptr && id->is_string()) {
     usage.response_id = std::string_view(id->get_string());
   }
-  if (const json::value* counts = fields.if_contains("usage");
+  if (const json::value* counts = answer.if_contains("usage");
       counts != nullptr && counts->is_object()) {
-    usage.input_tokens = count_at(counts->get_object(), "prompt_tokens");
-    usage.output_tokens = count_at(counts->get_object(), "completion_tokens");
+    read_count(counts->get_object(), "prompt_tokens", usage.input_tokens);
+    read_count(counts->get_object(), "completion_tokens", usage.output_tokens);
   }
-  return usage;
+}
+
+std::optional<std::string> error_in(const json::object& answer) {
+  const json::value* error = answer.if_contains("error");
+  if (error == nullptr || error->is_null()) return std::nullopt;
+  if (error->is_string()) return std::string(error->get_string());
+  if (error->is_object()) {
+    const json::value* message = error->get_object().if_contains("message");
+    if (message != nullptr && message->is_string()) return std::string(message->get_string());
+  }
+  return "without a message";
 }
 
 }  // namespace yardmaster::env

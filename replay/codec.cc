@@ -9,6 +9,7 @@ namespace yardmaster::replay {
 namespace {
 
 constexpr std::uint8_t kLayout = 1;
+constexpr std::uint8_t kStreamedLayout = 2;  // of outcomes with first_token_s
 
 enum class EventKind : std::uint8_t { outcome = 1, feedback = 2 };
 
@@ -180,10 +181,10 @@ void take_candidates(ByteReader& in, Decision& decision) {
 // Envelope ---------------------------------------------------------------------------------
 
 /// Reads the layout's version, then the value with `take`, and wants nothing to be left over.
-tl::unexpected<Error> newer_layout(const char* what, int layout) {
+tl::unexpected<Error> newer_layout(const char* what, int layout, int newest) {
   return fail(ErrorCode::unsupported, std::string("a ") + what + " in the store has layout " +
                                           std::to_string(layout) + ", this version reads up to " +
-                                          std::to_string(kLayout) + "; run a newer version");
+                                          std::to_string(newest) + "; run a newer version");
 }
 
 tl::unexpected<Error> damaged(const char* what, std::size_t bytes) {
@@ -193,12 +194,12 @@ tl::unexpected<Error> damaged(const char* what, std::size_t bytes) {
 }
 
 template <class Take>
-auto decode_with(std::string_view bytes, const char* what, Take take)
-    -> Result<decltype(take(std::declval<ByteReader&>()))> {
+auto decode_with(std::string_view bytes, const char* what, Take take, std::uint8_t newest = kLayout)
+    -> Result<decltype(take(std::declval<ByteReader&>(), newest))> {
   ByteReader in(bytes);
   const std::uint8_t layout = in.take_byte();
-  if (in.good() && layout > kLayout) return newer_layout(what, layout);
-  auto value = take(in);
+  if (in.good() && layout > newest) return newer_layout(what, layout, newest);
+  auto value = take(in, layout);
   if (layout == 0 || !in.at_clean_end()) return damaged(what, bytes.size());
   return value;
 }
@@ -231,10 +232,13 @@ void encode(const StoredDecision& value, std::string& out) {
 
 void encode(const Event& value, std::string& out) {
   ByteWriter writer(out);
-  writer.put_byte(kLayout);
-  if (const auto* outcome = std::get_if<StoredOutcome>(&value)) {
+  const auto* stored = std::get_if<StoredOutcome>(&value);
+  const bool streamed = stored != nullptr && stored->outcome.first_token_s.has_value();
+  writer.put_byte(streamed ? kStreamedLayout : kLayout);
+  if (stored != nullptr) {
     writer.put_byte(static_cast<std::uint8_t>(EventKind::outcome));
-    put(writer, *outcome);
+    put(writer, *stored);
+    if (streamed) writer.put_double(*stored->outcome.first_token_s);
   } else {
     writer.put_byte(static_cast<std::uint8_t>(EventKind::feedback));
     put(writer, std::get<Feedback>(value));
@@ -286,7 +290,7 @@ void encode(const Counters& value, std::string& out) {
 // Decoding ---------------------------------------------------------------------------------
 
 Result<StoredDecision> decode_decision(std::string_view bytes) {
-  return decode_with(bytes, "decision", [](ByteReader& in) {
+  return decode_with(bytes, "decision", [](ByteReader& in, std::uint8_t) {
     StoredDecision value;
     Decision& decision = value.decision;
     value.deadline = take_time(in);
@@ -309,16 +313,21 @@ Result<StoredDecision> decode_decision(std::string_view bytes) {
 }
 
 Result<Event> decode_event(std::string_view bytes) {
-  return decode_with(bytes, "feedback record", [](ByteReader& in) {
+  const auto take = [](ByteReader& in, std::uint8_t layout) {
     const auto kind = static_cast<EventKind>(in.take_byte());
-    if (kind == EventKind::outcome) return Event(take_outcome(in));
+    if (kind == EventKind::outcome) {
+      StoredOutcome stored = take_outcome(in);
+      if (layout >= kStreamedLayout) stored.outcome.first_token_s = in.take_double();
+      return Event(std::move(stored));
+    }
     if (kind != EventKind::feedback) in.set_bad();
     return Event(take_feedback(in));
-  });
+  };
+  return decode_with(bytes, "feedback record", take, kStreamedLayout);
 }
 
 Result<TrainingRow> decode_row(std::string_view bytes) {
-  return decode_with(bytes, "training row", [](ByteReader& in) {
+  return decode_with(bytes, "training row", [](ByteReader& in, std::uint8_t) {
     constexpr std::size_t kLeastArmBytes = 1 + 2 * sizeof(double) + 3;
     TrainingRow row;
     row.sequence = in.take_varint();
@@ -337,7 +346,7 @@ Result<TrainingRow> decode_row(std::string_view bytes) {
 }
 
 Result<JoinMark> decode_join_mark(std::string_view bytes) {
-  return decode_with(bytes, "join mark", [](ByteReader& in) {
+  return decode_with(bytes, "join mark", [](ByteReader& in, std::uint8_t) {
     JoinMark mark;
     mark.last_row = in.take_varint();
     mark.learned = take_optional_arm(in);
@@ -346,7 +355,7 @@ Result<JoinMark> decode_join_mark(std::string_view bytes) {
 }
 
 Result<KeyUse> decode_key_use(std::string_view bytes) {
-  return decode_with(bytes, "idempotency key", [](ByteReader& in) {
+  return decode_with(bytes, "idempotency key", [](ByteReader& in, std::uint8_t) {
     KeyUse use;
     use.decision_sequence = in.take_varint();
     use.metric = in.take_text();
@@ -357,7 +366,7 @@ Result<KeyUse> decode_key_use(std::string_view bytes) {
 }
 
 Result<Counters> decode_counters(std::string_view bytes) {
-  return decode_with(bytes, "set of counters", [](ByteReader& in) {
+  return decode_with(bytes, "set of counters", [](ByteReader& in, std::uint8_t) {
     Counters value;
     for (std::uint64_t* counter :
          {&value.decisions, &value.first_decision, &value.rows, &value.first_row, &value.waiting,

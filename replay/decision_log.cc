@@ -97,6 +97,7 @@ void write(const Outcome& outcome, const std::string& response_id, std::string& 
   Members object(out, '{', '}');
   object.text("status", outcome.status == Outcome::Status::ok ? "ok" : "error");
   object.number_if_any("latency_s", outcome.latency_s);
+  object.number_if_any("first_token_s", outcome.first_token_s);
   object.whole_if_any("input_tokens", outcome.input_tokens);
   object.whole_if_any("output_tokens", outcome.output_tokens);
   object.number_if_any("cost_usd", outcome.cost_usd);
@@ -301,6 +302,7 @@ Outcome read_outcome(Fields& fields, Timestamp decided) {
   if (status != "ok" && status != "error") fields.wrong("status", "is neither ok nor error");
   outcome.status = status == "error" ? Outcome::Status::error : Outcome::Status::ok;
   outcome.latency_s = fields.amount("latency_s");
+  outcome.first_token_s = fields.amount("first_token_s");
   outcome.input_tokens = fields.whole("input_tokens");
   outcome.output_tokens = fields.whole("output_tokens");
   outcome.cost_usd = fields.amount("cost_usd");

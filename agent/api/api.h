@@ -3,6 +3,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <string_view>
 
+#include "agent/api/chat_attempt.h"
 #include "agent/api/services.h"
 #include "agent/http/server.h"
 
@@ -42,6 +43,7 @@ class Api {
   boost::asio::awaitable<HttpResponse> openapi(HttpRequest request, Caller caller);
 
   struct ChatTarget;
+  class ChatStream;
 
   boost::asio::awaitable<void> encode(const RouterService& service, RouteRequest& request);
   Result<Routed> decide(const RouterService& service, const RouteRequest& request);
@@ -54,12 +56,15 @@ class Api {
   boost::asio::awaitable<Result<ChatTarget>> choose_chat_model(const HttpRequest& request,
                                                                const env::Query& query);
   Decision direct_decision(const env::ModelSpec& model, const RouteRequest& options);
-  boost::asio::awaitable<Result<env::ChatAnswer>> call_upstream(const env::ModelSpec& model,
-                                                                std::string body,
-                                                                std::string traceparent);
+  boost::asio::awaitable<ChatAttempt> call_model(const env::ModelSpec& model,
+                                                 const HttpRequest& request, ChatForm form);
+  boost::asio::awaitable<void> record(const ChatTarget& target, Outcome outcome,
+                                      const env::Usage& usage);
   void price_outcome(const DecisionId& id, Outcome& outcome) const;
   void count_feedback(const std::vector<replay::FeedbackResult>& results);
   void count_upstream(const env::ModelSpec& model, bool success, double latency_us);
+  void count_first_token(const env::ModelSpec& model, double first_token_s);
+  ServingMetrics::Model& metrics_of(const env::ModelSpec& model);
 
   Services& services_;
   ThreadContext& context_;

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "agent/api/api.h"
+#include "agent/api/chat_stream.h"
 #include "agent/api/request_options.h"
 #include "agent/budget/restore.h"
 
@@ -20,78 +21,7 @@ double microseconds_since(SteadyClock::time_point start) {
   return std::chrono::duration<double, std::micro>(SteadyClock::now() - start).count();
 }
 
-bool is_success(unsigned status) { return status >= 200 && status < 300; }
-
-/// The client's own mistakes, which another model would answer alike: passed on as they came.
-bool is_clients_fault(unsigned status) {
-  return status == 400 || status == 404 || status == 413 || status == 415 || status == 422;
-}
-
-std::string attempt(const Decision& decision, const env::ModelSpec& model, std::string_view what) {
-  return "model '" + decision.model() + "' at upstream '" + model.upstream + "' " +
-         std::string(what);
-}
-
-/// What the client gets for an upstream's failure.
-HttpResponse upstream_failure(const Decision& decision, const env::ModelSpec& model,
-                              const Result<env::ChatAnswer>& answer) {
-  if (!answer) {
-    return error_response(answer.error().code == ErrorCode::timed_out ? 504 : 502,
-                          attempt(decision, model, "failed: " + answer.error().message),
-                          "upstream_error");
-  }
-  if (is_clients_fault(answer->status)) {
-    HttpResponse response;
-    response.status = answer->status;
-    response.content_type = answer->content_type;
-    response.body = answer->body;
-    return response;
-  }
-  HttpResponse response =
-      error_response(answer->status == 429 ? 429 : 502,
-                     attempt(decision, model,
-                             "answered HTTP " + std::to_string(answer->status) +
-                                 "; try again, or exclude it by x-yardmaster-deny-models"),
-                     answer->status == 429 ? "rate_limit_exceeded" : "upstream_error");
-  if (answer->status == 429) {
-    response.headers.emplace_back("Retry-After",
-                                  answer->retry_after.empty() ? "1" : answer->retry_after);
-  }
-  return response;
-}
-
-Outcome outcome_of(const Result<env::ChatAnswer>& answer, const env::Usage& usage,
-                   const env::ModelSpec& model, Timestamp now) {
-  Outcome outcome;
-  outcome.time = now;
-  if (!answer) {
-    outcome.status = Outcome::Status::error;
-    outcome.error = answer.error().message;
-    return outcome;
-  }
-  outcome.latency_s = answer->latency_s;
-  if (!is_success(answer->status)) {
-    outcome.status = Outcome::Status::error;
-    outcome.error = "HTTP " + std::to_string(answer->status);
-    return outcome;
-  }
-  outcome.input_tokens = usage.input_tokens;
-  outcome.output_tokens = usage.output_tokens;
-  if (usage.input_tokens && usage.output_tokens) {
-    outcome.cost_usd = model.cost_usd(static_cast<double>(*usage.input_tokens),
-                                      static_cast<double>(*usage.output_tokens));
-  }
-  return outcome;
-}
-
 }  // namespace
-
-/// A model for the query and the decision that chose it.
-struct Api::ChatTarget {
-  Decision decision;
-  const env::ModelSpec* model = nullptr;
-  bool logged = false;
-};
 
 /// A decision for a client that names its model: nothing to choose, so propensity 1.
 Decision Api::direct_decision(const env::ModelSpec& model, const RouteRequest& options) {
@@ -114,6 +44,7 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_chat_model(const HttpReques
   options->needs_upstream = true;
 
   ChatTarget target;
+  target.prompt_bytes = query.prompt_bytes;
   const RouterService* service = services_.find_router(query.requested_model);
   if (service == nullptr) {
     target.model = services_.pool.find(query.requested_model);
@@ -150,29 +81,47 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_chat_model(const HttpReques
   co_return target;
 }
 
-asio::awaitable<Result<env::ChatAnswer>> Api::call_upstream(const env::ModelSpec& model,
-                                                            std::string body,
-                                                            std::string traceparent) {
-  const auto upstream = context_.upstreams.find(model.upstream);
-  if (upstream == context_.upstreams.end()) {
-    co_return fail(ErrorCode::unavailable, "upstream '" + model.upstream + "' is not running");
-  }
+asio::awaitable<ChatAttempt> Api::call_model(const env::ModelSpec& model,
+                                             const HttpRequest& request, ChatForm form) {
   env::ChatCall call;
   call.model = &model;
-  call.body =
-      env::splice_model(body, model.upstream_model.empty() ? model.name : model.upstream_model);
-  call.traceparent = std::move(traceparent);
-  co_return co_await upstream->second->chat(std::move(call));
+  call.body = env::splice_model(request.body(),
+                                model.upstream_model.empty() ? model.name : model.upstream_model);
+  call.traceparent = header(request, "traceparent");
+  const auto upstream = context_.upstreams.find(model.upstream);
+  env::Upstream* const found =
+      upstream == context_.upstreams.end() ? nullptr : upstream->second.get();
+  if (form.stream && !form.wants_usage && found != nullptr && found->tells_stream_usage()) {
+    call.body = env::splice_stream_usage(call.body);
+  }
+  ChatAttempt attempt = co_await attempt_chat(found, std::move(call), form);
+  if (attempt.stream) {
+    count_first_token(model, *attempt.first_token_s);
+  } else {
+    count_upstream(model, attempt.success(), attempt.wall_s * 1e6);
+  }
+  co_return attempt;
+}
+
+/// Logs what came of a decision, or where it is not logged counts its cost at least.
+asio::awaitable<void> Api::record(const ChatTarget& target, Outcome outcome,
+                                  const env::Usage& usage) {
+  if (usage.input_tokens) {
+    services_.tokens.observe(target.model->name, target.prompt_bytes, *usage.input_tokens);
+  }
+  if (!target.logged) {
+    count_cost(target.decision.id, cost_of(outcome));
+    co_return;
+  }
+  const Status reported =
+      co_await log_outcome(target.decision.id, std::move(outcome), usage.response_id);
+  if (!reported) spdlog::warn("an outcome is lost: {}", reported.error().message);
 }
 
 asio::awaitable<HttpResponse> Api::chat(HttpRequest request, Caller) {
   const auto start = SteadyClock::now();
   auto query = env::parse_query(request.body());
   if (!query) co_return to_response(query.error());
-  if (query->stream) {
-    co_return error_response(400, "streaming is not supported yet; send \"stream\": false",
-                             "unsupported_value", "stream");
-  }
   if (query->is_short_form) {
     co_return error_response(400,
                              "'messages' is missing; the short form {\"query\": ...} is for "
@@ -185,35 +134,25 @@ asio::awaitable<HttpResponse> Api::chat(HttpRequest request, Caller) {
   auto target = co_await choose_chat_model(request, *query);
   if (!target) co_return to_response(target.error());
 
-  const env::ModelSpec& model = *target->model;
-  const auto upstream_start = SteadyClock::now();
-  const Result<env::ChatAnswer> answer = co_await call_upstream(
-      model, std::move(request.body()), std::string(header(request, "traceparent")));
-  const double upstream_us = microseconds_since(upstream_start);
-
-  const bool success = answer && is_success(answer->status);
-  const env::Usage usage = success ? env::read_usage(answer->body) : env::Usage{};
-  count_upstream(model, success, upstream_us);
-  if (usage.input_tokens) {
-    services_.tokens.observe(model.name, query->prompt_bytes, *usage.input_tokens);
-  }
-  // The client's own mistake says nothing about the model, so there is nothing to learn from it.
-  const bool clients_fault = answer && is_clients_fault(answer->status);
-  Outcome outcome = outcome_of(answer, usage, model, services_.clock());
-  if (target->logged && !clients_fault) {
-    const Status reported =
-        co_await log_outcome(target->decision.id, std::move(outcome), usage.response_id);
-    if (!reported) spdlog::warn("an outcome is lost: {}", reported.error().message);
-  } else {
-    count_cost(target->decision.id, cost_of(outcome));
-  }
-
+  const ChatForm form{query->stream, query->wants_stream_usage};
+  ChatAttempt attempt = co_await call_model(*target->model, request, form);
+  const double upstream_us = attempt.wall_s * 1e6;
   HttpResponse response;
-  if (success) {
-    response.content_type = answer->content_type;
-    response.body = answer->body;
+  // The client's own mistake says nothing about the model, so there is nothing to learn from it.
+  if (attempt.clients_fault()) {
+    count_cost(target->decision.id, 0);
+  } else if (!attempt.stream) {
+    co_await record(*target, outcome_of(attempt, services_.clock()), attempt.usage);
+  }
+  if (attempt.stream) {
+    response.content_type = attempt.answer->content_type;
+    response.headers.emplace_back("Cache-Control", "no-cache");
+    response.headers.emplace_back("X-Accel-Buffering", "no");
+  } else if (attempt.success()) {
+    response.content_type = attempt.answer->content_type;
+    response.body = std::move(attempt.answer->body);
   } else {
-    response = upstream_failure(target->decision, model, answer);
+    response = failure_response(attempt);
   }
   if (target->logged) {
     add_decision_headers(target->decision, response);
@@ -225,14 +164,24 @@ asio::awaitable<HttpResponse> Api::chat(HttpRequest request, Caller) {
   context_.metrics->overhead.record_us(overhead_us);
   response.headers.emplace_back("x-yardmaster-overhead-us",
                                 std::to_string(static_cast<std::uint64_t>(overhead_us)));
+  if (attempt.stream) {
+    response.stream = std::make_unique<ChatStream>(*this, std::move(*target), std::move(attempt));
+  }
   co_return response;
 }
 
+ServingMetrics::Model& Api::metrics_of(const env::ModelSpec& model) {
+  return context_.metrics
+      ->models[static_cast<std::size_t>(&model - services_.pool.models().data())];
+}
+
 void Api::count_upstream(const env::ModelSpec& model, bool success, double latency_us) {
-  auto& metrics =
-      context_.metrics->models[static_cast<std::size_t>(&model - services_.pool.models().data())];
-  if (!success) metrics.upstream_errors.add();
-  metrics.upstream_latency.record_us(latency_us);
+  if (!success) metrics_of(model).upstream_errors.add();
+  metrics_of(model).upstream_latency.record_us(latency_us);
+}
+
+void Api::count_first_token(const env::ModelSpec& model, double first_token_s) {
+  metrics_of(model).first_token.record_us(first_token_s * 1e6);
 }
 
 }  // namespace yardmaster::agent

@@ -45,6 +45,7 @@ Result<OutcomeRequest> read_outcome(const json::object& body, Timestamp now, std
   const std::string status = fields.text("status");
   request.outcome.time = now;
   request.outcome.latency_s = fields.number("latency_s");
+  request.outcome.first_token_s = fields.number("first_token_s");
   request.outcome.input_tokens = fields.count("input_tokens");
   request.outcome.output_tokens = fields.count("output_tokens");
   request.outcome.cost_usd = fields.number("cost_usd");
@@ -59,6 +60,9 @@ Result<OutcomeRequest> read_outcome(const json::object& body, Timestamp now, std
     return fail(ErrorCode::invalid_argument, "'error' holds up to 4096 bytes; shorten it");
   }
   if (Status good = check_amount("latency_s", request.outcome.latency_s); !good) {
+    return fail(good.error());
+  }
+  if (Status good = check_amount("first_token_s", request.outcome.first_token_s); !good) {
     return fail(good.error());
   }
   if (Status good = check_amount("cost_usd", request.outcome.cost_usd); !good) {

@@ -86,6 +86,8 @@ void add_models(const Services& services, std::vector<MetricFamily>& families) {
       family("upstream_errors_total", "Upstream calls that failed.", MetricType::Counter, {});
   MetricFamily latency =
       family("upstream_seconds", "Latency of upstream calls.", MetricType::Histogram, {});
+  MetricFamily first_token = family("first_token_seconds", "Of streams, until their first chunk.",
+                                    MetricType::Histogram, {});
   for (std::size_t i = 0; i < services.pool.models().size(); ++i) {
     const Labels labels{{"model", services.pool.models()[i].name}};
     chosen.metric.push_back(counter(
@@ -98,10 +100,13 @@ void add_models(const Services& services, std::vector<MetricFamily>& families) {
     latency.metric.push_back(histogram(
         services,
         labels, [&](const auto& t) -> const auto& { return t.models[i].upstream_latency; }));
+    first_token.metric.push_back(histogram(
+        services, labels, [&](const auto& t) -> const auto& { return t.models[i].first_token; }));
   }
   families.push_back(std::move(chosen));
   families.push_back(std::move(errors));
   families.push_back(std::move(latency));
+  families.push_back(std::move(first_token));
 }
 
 void add_feedback(const Services& services, std::vector<MetricFamily>& families) {

@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <ctime>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace yardmaster::agent {
@@ -98,14 +99,19 @@ void Connection::await_bytes(RequestReader::Progress progress) {
 
 asio::awaitable<void> Connection::serve() {
   while (co_await read_request()) {
-    const HttpResponse response = co_await answer();
+    HttpResponse response = co_await answer();
     ResponseFraming framing = reader_.framing();
     if (server_->draining || too_slow_) framing.keep_alive = false;
+    if (response.stream && framing.http_1_0) framing.keep_alive = false;
     if (out_.capacity() > kKeptOutputBytes) out_ = std::string();
     out_.clear();
     append_response(response, framing, server_->date.at(std::time(nullptr)), out_);
-    enter(Phase::writing, server_->limits.idle_timeout);
-    if (!co_await write(out_)) co_return;
+    if (response.stream) {
+      if (!co_await stream(std::move(response.stream), framing)) co_return;
+    } else {
+      enter(Phase::writing, server_->limits.idle_timeout);
+      if (!co_await write(out_)) co_return;
+    }
     if (!framing.keep_alive) {
       co_await linger();
       co_return;
@@ -170,6 +176,80 @@ asio::awaitable<HttpResponse> Connection::handle(HttpRequest request) {
   if (socket_.is_open()) spdlog::error("{} {} failed: {}", method, path_of(target), failure);
   co_return error_response(500, "the daemon failed on this request; its log says why",
                            "internal_error");
+}
+
+/// What a body that is streamed knows of the connection.
+class Connection::PieceWriter final : public BodyWriter {
+ public:
+  PieceWriter(Connection& connection, ResponseFraming framing)
+      : connection_(connection), framing_(framing) {}
+
+  asio::awaitable<bool> write(std::string_view bytes) override {
+    if (!whole_) co_return false;
+    whole_ = co_await connection_.write_piece(bytes, framing_);
+    co_return whole_;
+  }
+
+  void when_gone(std::function<void()> tell) override {
+    connection_.when_gone_ = std::move(tell);
+    connection_.watch_for_end();
+  }
+
+  bool whole() const { return whole_; }
+
+ private:
+  Connection& connection_;
+  ResponseFraming framing_;
+  bool whole_ = true;  ///< every piece so far was sent
+};
+
+/// The headers are in out_ already, and go out with the first piece. False: the connection is of no
+/// use any more.
+asio::awaitable<bool> Connection::stream(std::unique_ptr<StreamedBody> body,
+                                         ResponseFraming framing) {
+  PieceWriter writer(*this, framing);
+  bool whole = false;
+  try {
+    auto writing = body->write_to(writer);
+    co_await std::move(writing);
+    whole = writer.whole();
+  } catch (const std::exception& exception) {
+    if (socket_.is_open()) spdlog::error("a streamed answer was cut: {}", exception.what());
+  }
+  if (when_gone_) {
+    when_gone_ = nullptr;
+    boost::system::error_code ignored;
+    socket_.cancel(ignored);
+  }
+  if (!whole) co_return false;
+  append_last_chunk(framing, out_);
+  enter(Phase::writing, server_->limits.idle_timeout);
+  co_return co_await write(out_);
+}
+
+asio::awaitable<bool> Connection::write_piece(std::string_view bytes,
+                                              const ResponseFraming& framing) {
+  append_chunk(bytes, framing, out_);
+  enter(Phase::writing, server_->limits.idle_timeout);
+  const bool sent = co_await write(out_);
+  out_.clear();
+  phase_ = Phase::handling;
+  deadline_ = TimePoint::max();
+  co_return sent;
+}
+
+/// Waits for the client's end of sending. Bytes mean that it has sent its next request ahead; then
+/// nothing can be told any more until a write fails.
+void Connection::watch_for_end() {
+  socket_.async_wait(Socket::wait_read,
+                     [self = shared_from_this()](const boost::system::error_code& cancelled) {
+                       if (cancelled || !self->when_gone_) return;
+                       char byte = 0;
+                       boost::system::error_code error;
+                       self->socket_.receive(asio::buffer(&byte, 1), Socket::message_peek, error);
+                       if (error && error != asio::error::would_block)
+                         std::exchange(self->when_gone_, nullptr)();
+                     });
 }
 
 asio::awaitable<bool> Connection::write(std::string_view bytes) {

@@ -8,6 +8,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_set>
@@ -67,11 +68,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
  private:
   enum class Phase { idle, reading, handling, writing, lingering };
+  class PieceWriter;
 
   boost::asio::awaitable<void> serve();
   boost::asio::awaitable<bool> read_request();
   boost::asio::awaitable<HttpResponse> answer();
   boost::asio::awaitable<HttpResponse> handle(HttpRequest request);
+  boost::asio::awaitable<bool> stream(std::unique_ptr<StreamedBody> body, ResponseFraming framing);
+  boost::asio::awaitable<bool> write_piece(std::string_view bytes, const ResponseFraming& framing);
+  void watch_for_end();
   boost::asio::awaitable<bool> write(std::string_view bytes);
   boost::asio::awaitable<void> linger();
   void enter(Phase phase, std::chrono::milliseconds limit);
@@ -85,8 +90,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Phase phase_ = Phase::idle;
   RequestReader::Progress waiting_for_ = RequestReader::Progress::complete;
   TimePoint deadline_ = TimePoint::max();
-  bool refused_ = false;   ///< reader_ holds a refusal instead of a request
-  bool too_slow_ = false;  ///< the request missed its deadline
+  std::function<void()> when_gone_;  ///< whom to tell, while an answer is streamed
+  bool refused_ = false;             ///< reader_ holds a refusal instead of a request
+  bool too_slow_ = false;            ///< the request missed its deadline
 };
 
 }  // namespace yardmaster::agent

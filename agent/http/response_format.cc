@@ -63,10 +63,29 @@ void append_response(const HttpResponse& response, const ResponseFraming& framin
     return;
   }
   if (!response.content_type.empty()) append_header("Content-Type", response.content_type, out);
+  if (response.stream) {
+    out += framing.http_1_0 ? "\r\n" : "Transfer-Encoding: chunked\r\n\r\n";
+    return;
+  }
   out += "Content-Length: ";
   append_number(response.body.size(), out);
   out += "\r\n\r\n";
   if (!framing.head) out += response.body;
+}
+
+void append_chunk(std::string_view bytes, const ResponseFraming& framing, std::string& out) {
+  if (bytes.empty()) return;
+  if (framing.http_1_0) {
+    out += bytes;
+    return;
+  }
+  char digits[16];
+  const auto end = std::to_chars(digits, digits + sizeof digits, bytes.size(), 16).ptr;
+  out.append(digits, end).append("\r\n").append(bytes).append("\r\n");
+}
+
+void append_last_chunk(const ResponseFraming& framing, std::string& out) {
+  if (!framing.http_1_0) out += "0\r\n\r\n";
 }
 
 }  // namespace yardmaster::agent

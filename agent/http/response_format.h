@@ -26,9 +26,17 @@ class DateText {
   std::string text_;
 };
 
-/// Appends `response` to `out` as HTTP/1.1. Line breaks in header values become spaces, so that no
-/// value can begin another header.
+/// Appends `response` to `out` as HTTP/1.1; of one that is streamed the headers alone, which tell
+/// HTTP/1.1 clients of chunks and HTTP/1.0 clients of the connection's end. Line breaks in header
+/// values become spaces, so that no value can begin another header.
 void append_response(const HttpResponse& response, const ResponseFraming& framing,
                      std::string_view date, std::string& out);
+
+/// Appends one piece of a streamed body; as a chunk (RFC 9112, 7.1) unless the client is of
+/// HTTP/1.0. An empty one would end the body, so it is left out.
+void append_chunk(std::string_view bytes, const ResponseFraming& framing, std::string& out);
+
+/// Appends the end of a streamed body.
+void append_last_chunk(const ResponseFraming& framing, std::string& out);
 
 }  // namespace yardmaster::agent

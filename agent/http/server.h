@@ -19,12 +19,39 @@ namespace yardmaster::agent {
 
 using HttpRequest = boost::beast::http::request<boost::beast::http::string_body>;
 
-/// An answer before it is put into bytes. Content-Length, Connection and Date are the server's.
+/// Where the pieces of a streamed body go. One thread.
+class BodyWriter {
+ public:
+  virtual ~BodyWriter() = default;
+
+  /// Sends a piece at once, and waits until the socket has taken all of it: nothing is buffered
+  /// beyond that. False: the client is gone, or took nothing for HttpLimits::idle_timeout.
+  virtual boost::asio::awaitable<bool> write(std::string_view bytes) = 0;
+
+  /// `tell` is called, once and on the server's thread, when the client goes away while nothing is
+  /// written. A client that closes its sending side is taken to be gone. Call before the first
+  /// write; `tell` must not be called, and is not, once the body has been written.
+  virtual void when_gone(std::function<void()> tell) = 0;
+};
+
+/// A body that comes bit by bit.
+class StreamedBody {
+ public:
+  virtual ~StreamedBody() = default;
+
+  /// Writes the body; called once. The answer ends when this returns. An exception cuts the
+  /// connection, so that the client notices.
+  virtual boost::asio::awaitable<void> write_to(BodyWriter& out) = 0;
+};
+
+/// An answer before it is put into bytes. Content-Length, Transfer-Encoding, Connection and Date
+/// are the server's.
 struct HttpResponse {
   unsigned status = 200;
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  std::unique_ptr<StreamedBody> stream;  ///< in place of `body`; nullptr: none
 };
 
 struct HttpLimits {
@@ -33,7 +60,7 @@ struct HttpLimits {
   std::size_t max_connections = 4096;                ///< of this server; more are closed at accept
   std::chrono::milliseconds header_timeout{10'000};  ///< from the first byte to the end of headers
   std::chrono::milliseconds body_timeout{30'000};    ///< for the body after the headers
-  std::chrono::milliseconds idle_timeout{75'000};    ///< between requests, and for writing
+  std::chrono::milliseconds idle_timeout{75'000};    ///< between requests, and for each write
 };
 
 /// An HTTP/1.1 server on one io_context: keep-alive, pipelining (answers in the order of the

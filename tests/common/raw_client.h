@@ -48,9 +48,20 @@ class RawClient {
     return parser.release();
   }
 
+  /// All bytes up to and with `end`; what follows stays for the next call.
+  std::string read_until(std::string_view end) {
+    std::size_t found = 0;
+    while ((found = text().find(end)) == std::string_view::npos) {
+      buffer_.commit(socket_.read_some(buffer_.prepare(4096)));
+    }
+    std::string bytes(text().substr(0, found + end.size()));
+    buffer_.consume(bytes.size());
+    return bytes;
+  }
+
   /// Everything until the other side closes.
   std::string read_to_end() {
-    std::string rest(static_cast<const char*>(buffer_.cdata().data()), buffer_.size());
+    std::string rest(text());
     buffer_.clear();
     boost::system::error_code end;
     boost::asio::read(socket_, boost::asio::dynamic_buffer(rest), end);
@@ -60,6 +71,10 @@ class RawClient {
   void close() { socket_.close(); }
 
  private:
+  std::string_view text() const {
+    return {static_cast<const char*>(buffer_.cdata().data()), buffer_.size()};
+  }
+
   boost::asio::io_context io_;
   boost::asio::ip::tcp::socket socket_;
   boost::beast::flat_buffer buffer_;

@@ -32,13 +32,14 @@ std::optional<ScriptedServer::Request> ScriptedServer::Peer::read() {
   return parser.release();
 }
 
-void ScriptedServer::Peer::send(std::string_view bytes) {
+bool ScriptedServer::Peer::try_send(std::string_view bytes) {
   boost::system::error_code client_gone;
   if (tls_) {
     asio::write(*tls_, asio::buffer(bytes), client_gone);
   } else {
     asio::write(socket_, asio::buffer(bytes), client_gone);
   }
+  return !client_gone;
 }
 
 void ScriptedServer::Peer::answer(std::string_view body) {

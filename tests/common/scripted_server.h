@@ -36,7 +36,8 @@ class ScriptedServer {
 
     /// The next request; nothing when the client has closed.
     std::optional<Request> read();
-    void send(std::string_view bytes);
+    void send(std::string_view bytes) { try_send(bytes); }
+    bool try_send(std::string_view bytes);  ///< false: the client has gone
     /// Sends a 200 with this JSON body.
     void answer(std::string_view body);
     /// Returns when the client closes.

@@ -71,15 +71,6 @@ TEST_F(Chat, ModelsThatDoNotExistOrCannotBeServedAre404) {
   }
 }
 
-TEST_F(Chat, StreamingIsRefusedForNowAndSaysSo) {
-  start();
-  const Reply reply =
-      post("/v1/chat/completions",
-           R"({"model": "auto", "stream": true, "messages": [{"role": "user", "content": "hi"}]})");
-  EXPECT_EQ(reply.status, 400u);
-  EXPECT_THAT(reply.error(), HasSubstr("stream"));
-}
-
 TEST_F(Chat, AMissingModelOrMissingMessagesAreRefused) {
   start();
   EXPECT_EQ(post("/v1/chat/completions", R"({"model": "auto", "query": "hi"})").status, 400u);

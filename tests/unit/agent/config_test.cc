@@ -59,7 +59,8 @@ data_dir: /var/lib/yardmaster
 store_queries: true
 upstreams:
   - {name: openai, base_url: "https://api.openai.com/v1", api_key: "${KEY}", ca_file: /ca.pem,
-     connect_timeout_s: 0.25, total_timeout_s: 9, max_connections: 3, max_response_bytes: 4096}
+     connect_timeout_s: 0.25, first_byte_timeout_s: 4, idle_timeout_s: 5, total_timeout_s: 9,
+     max_connections: 3, max_response_bytes: 4096, stream_usage: false}
   - {name: sim, kind: simulated, seed: 18446744073709551615, time_scale: 0.5}
 models:
   - {name: big, upstream: openai, upstream_model: gpt-4o, input_usd_per_mtok: 2.5,
@@ -93,6 +94,9 @@ keys: [{name: app, sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410f
   EXPECT_TRUE(config->store_queries);
   EXPECT_EQ(config->upstreams[0].api_key.reveal(), "sk-1");
   EXPECT_EQ(config->upstreams[0].connect_timeout, milliseconds(250));
+  EXPECT_EQ(config->upstreams[0].first_byte_timeout, milliseconds(4000));
+  EXPECT_EQ(config->upstreams[0].idle_timeout, milliseconds(5000));
+  EXPECT_FALSE(config->upstreams[0].stream_usage);
   EXPECT_EQ(config->upstreams[1].kind, env::UpstreamSpec::Kind::simulated);
   EXPECT_EQ(config->upstreams[1].seed, ~std::uint64_t{0});
   EXPECT_EQ(config->models[0].upstream_model, "gpt-4o");

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -25,6 +27,47 @@
 
 namespace yardmaster::agent {
 
+/// A streamed body that does what the path asks for: /stream has three pieces, /stream/broken
+/// throws after the first, /stream/flood never ends, /stream/silent waits after its first piece
+/// until it hears that the client is gone.
+class TestBody final : public StreamedBody {
+ public:
+  /// What a test may know of the bodies.
+  struct Seen {
+    std::atomic<std::size_t> flooded{0};  ///< bytes that were taken of /stream/flood
+    std::promise<void> ended;             ///< of a /stream/flood or /stream/silent
+  };
+
+  TestBody(std::string target, Seen& seen, boost::asio::any_io_executor executor)
+      : target_(std::move(target)), seen_(seen), silence_(std::move(executor)) {}
+
+  boost::asio::awaitable<void> write_to(BodyWriter& out) override {
+    silence_.expires_at(boost::asio::steady_timer::time_point::max());
+    out.when_gone([this] { silence_.cancel(); });
+    if (target_ == "/stream/flood") {
+      const std::string piece(64u << 10, 'x');
+      while (co_await out.write(piece)) seen_.flooded += piece.size();
+      seen_.ended.set_value();
+      co_return;
+    }
+    co_await out.write("one");
+    if (target_ == "/stream/broken") throw std::runtime_error("the stream broke");
+    if (target_ == "/stream/silent") {
+      co_await silence_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+      seen_.ended.set_value();
+      co_return;
+    }
+    co_await out.write("");
+    co_await out.write("two");
+    co_await out.write(std::string(300u << 10, 'y'));
+  }
+
+ private:
+  std::string target_;
+  Seen& seen_;
+  boost::asio::steady_timer silence_;
+};
+
 /// A server on its own thread, with a handler that does what the path asks for.
 class RunningServer {
  public:
@@ -42,6 +85,7 @@ class RunningServer {
 
   std::uint16_t port() const { return server_->port(); }
   HttpServer& server() { return *server_; }
+  TestBody::Seen& seen() { return seen_; }
 
   std::future<void> start_drain(std::chrono::milliseconds grace) {
     return boost::asio::co_spawn(io_, server_->drain(grace), boost::asio::use_future);
@@ -82,9 +126,13 @@ class RunningServer {
     response.headers.emplace_back("x-line", "a\r\nx-injected: b");
     response.body = std::string(request.method_string()) + " " + target + " " + request.body();
     if (target == "/large") response.body.assign(8u << 20, 'x');
+    if (target.starts_with("/stream")) {
+      response.stream = std::make_unique<TestBody>(target, seen_, io_.get_executor());
+    }
     co_return response;
   }
 
+  TestBody::Seen seen_;
   boost::asio::io_context io_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   boost::asio::steady_timer held_;

@@ -218,5 +218,17 @@ TEST(IsUtf8, RefusesOverlongFormsSurrogatesAndStrayBytes) {
   }
 }
 
+TEST(ParseQuery, TellsWhetherTheUsageOfAStreamIsWanted) {
+  const std::string start = R"({"messages":[{"role":"user","content":"a"}],"stream":true)";
+  EXPECT_FALSE(parse_query(start + "}")->wants_stream_usage);
+  EXPECT_FALSE(parse_query(start + R"(,"stream_options":{}})")->wants_stream_usage);
+  EXPECT_FALSE(
+      parse_query(start + R"(,"stream_options":{"include_usage":false}})")->wants_stream_usage);
+  EXPECT_TRUE(
+      parse_query(start + R"(,"stream_options":{"include_usage":true}})")->wants_stream_usage);
+  EXPECT_FALSE(parse_query(start + R"(,"stream_options":{"include_usage":1}})"));
+  EXPECT_FALSE(parse_query(start + R"(,"stream_options":[]})"));
+}
+
 }  // namespace
 }  // namespace yardmaster::env

@@ -63,6 +63,19 @@ TEST(SpliceModel, EndsOnTextThatIsNoObject) {
   EXPECT_EQ(splice_model("[1]", "m"), "[1]");
 }
 
+TEST(SpliceStreamUsage, AddsTheOptionsOrTheFieldAndKeepsTheRest) {
+  EXPECT_EQ(splice_stream_usage(R"({"stream": true})"),
+            R"({"stream_options":{"include_usage":true},"stream": true})");
+  EXPECT_EQ(splice_stream_usage(R"({"stream_options": { "x":1e2 },"n":1})"),
+            R"({"stream_options": {"include_usage":true, "x":1e2 },"n":1})");
+  EXPECT_EQ(splice_stream_usage(R"({"stream_options":{"include_usage" : false , "x":1}})"),
+            R"({"stream_options":{"include_usage" : true , "x":1}})");
+  EXPECT_EQ(splice_stream_usage(R"({"stream_options":null})"),
+            R"({"stream_options":{"include_usage":true}})");
+  EXPECT_EQ(splice_stream_usage(R"({"stream\u005foptions":{"include\u005fusage":false}})"),
+            R"({"stream\u005foptions":{"include\u005fusage":true}})");
+}
+
 /// Random JSON text, with random spaces, escapes and depth.
 std::string random_space() { return *rc::gen::element<std::string>("", "", " ", "\n", "\t \r\n"); }
 
@@ -119,28 +132,43 @@ RC_GTEST_PROP(SpliceModelProperty, EveryOtherByteStaysAsItWas, ()) {
 }
 
 TEST(ReadUsage, ReadsIdAndTokens) {
-  const Usage usage = read_usage(
-      R"({"id":"chatcmpl-1","usage":{"prompt_tokens":12,"completion_tokens":34,"total_tokens":46}})");
-  EXPECT_EQ(usage.response_id, "chatcmpl-1");
-  EXPECT_EQ(usage.input_tokens, 12u);
-  EXPECT_EQ(usage.output_tokens, 34u);
+  const auto usage = read_usage(
+      R"({"id":"chatcmpl-1","usage":{"prompt_tokens":12,"completion_tokens":34},"error":null})");
+  ASSERT_TRUE(usage);
+  EXPECT_EQ(usage->response_id, "chatcmpl-1");
+  EXPECT_EQ(usage->input_tokens, 12u);
+  EXPECT_EQ(usage->output_tokens, 34u);
 }
 
 TEST(ReadUsage, LeavesEmptyWhatIsAbsentOrOdd) {
   for (const std::string body :
-       {"", "nonsense", "[]", R"({"usage":null})", R"({"id":5,"usage":[]})",
+       {R"({"usage":null})", R"({"id":5,"usage":[]})",
         R"({"id":null,"usage":{"prompt_tokens":-1,"completion_tokens":"3"}})",
         R"({"usage":{"prompt_tokens":1.5,"completion_tokens":1e300}})"}) {
-    const Usage usage = read_usage(body);
-    EXPECT_EQ(usage.response_id, "") << body;
-    EXPECT_FALSE(usage.input_tokens) << body;
-    EXPECT_FALSE(usage.output_tokens) << body;
+    const auto usage = read_usage(body);
+    ASSERT_TRUE(usage) << body;
+    EXPECT_EQ(usage->response_id, "") << body;
+    EXPECT_FALSE(usage->input_tokens) << body;
+    EXPECT_FALSE(usage->output_tokens) << body;
   }
+}
+
+TEST(ReadUsage, RefusesWhatIsNoAnswer) {
+  for (const std::string body : {"", "nonsense", "[]", "{\"id\":", R"({"error":"full"})",
+                                 R"({"error":{"message":"full"}})"}) {
+    const auto usage = read_usage(body);
+    ASSERT_FALSE(usage) << body;
+    EXPECT_EQ(usage.error().code, ErrorCode::io);
+  }
+  EXPECT_THAT(read_usage(R"({"error":{"message":"full"}})").error().message,
+              testing::HasSubstr("full"));
 }
 
 TEST(ReadUsage, ReadsDeepAnswers) {
   const std::string deep = std::string(100, '[') + std::string(100, ']');
-  EXPECT_EQ(read_usage("{\"x\":" + deep + R"(,"usage":{"prompt_tokens":7}})").input_tokens, 7u);
+  const auto usage = read_usage("{\"x\":" + deep + R"(,"usage":{"prompt_tokens":7}})");
+  ASSERT_TRUE(usage);
+  EXPECT_EQ(usage->input_tokens, 7u);
 }
 
 }  // namespace

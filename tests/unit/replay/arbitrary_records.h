@@ -108,6 +108,7 @@ inline Outcome any_outcome() {
   outcome.status = *rc::gen::element(Outcome::Status::ok, Outcome::Status::error);
   outcome.time = any_time();
   outcome.latency_s = maybe(any_amount);
+  outcome.first_token_s = maybe(any_amount);
   outcome.input_tokens = maybe(any_count);
   outcome.output_tokens = maybe(any_count);
   outcome.cost_usd = maybe(any_amount);

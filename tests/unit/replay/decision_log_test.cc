@@ -29,6 +29,7 @@ DecisionRecord example() {
   record.outcome = Outcome{.status = Outcome::Status::ok,
                            .time = decision.time + std::chrono::seconds(1),
                            .latency_s = 0.75,
+                           .first_token_s = 0.25,
                            .input_tokens = 10,
                            .output_tokens = 20,
                            .cost_usd = 0.000125,
@@ -50,7 +51,8 @@ constexpr std::string_view kExampleLine =
     R"("candidates":["small","large"],"propensities":[0.9,0.1],"model":"large","router":"auto",)"
     R"("weights":{"cost":30,"latency":0},)"
     R"("filtered":[{"model":"tiny","reason":"context too small"}],"policy_version":12,)"
-    R"("outcome":{"status":"ok","latency_s":0.75,"input_tokens":10,"output_tokens":20,)"
+    R"("outcome":{"status":"ok","latency_s":0.75,"first_token_s":0.25,"input_tokens":10,)"
+    R"("output_tokens":20,)"
     R"("cost_usd":0.000125,"time":"2026-01-31T12:00:01.500000Z","response_id":"resp-1"},)"
     R"("feedback":[{"metric":"quality","value":0.8,"time":"2026-01-31T12:00:02.500000Z",)"
     R"("judge":"app"}],"price_reference":0.004,"estimated_cost_usd":1e-05,)"

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/http/server.h"
+#include "base/decision.h"
+#include "base/result.h"
+#include "env/chat_stream.h"
+#include "env/model_pool.h"
+#include "env/upstream.h"
+
+namespace yardmaster::agent {
+
+/// How the answer to a chat request is wanted.
+struct ChatForm {
+  bool stream = false;
+  bool wants_usage = false;  ///< of a stream: the client asked for it
+};
+
+/// One upstream call for a chat request: how it ended or, where the answer streams, began.
+struct ChatAttempt {
+  const env::ModelSpec* model = nullptr;
+
+  /// What came, whatever the status; a stream's has no body. An error: nothing usable came.
+  Result<env::ChatAnswer> answer;
+
+  std::unique_ptr<env::AnswerStream> stream;      ///< set where the answer streams, with
+  std::unique_ptr<env::ChatStreamReader> reader;  ///< its first chunk in this
+
+  env::Usage usage;                     ///< of a whole answer
+  double wall_s = 0;                    ///< that the call has taken so far
+  std::optional<double> first_token_s;  ///< of a stream: until its first chunk
+
+  bool success() const { return answer && answer->status >= 200 && answer->status < 300; }
+
+  /// The client's own mistakes, which another model would answer alike: passed on as they came.
+  bool clients_fault() const;
+};
+
+/// Calls `upstream` (nullptr: it is not running) for `call.model` with the client's body in
+/// `call.body`, and waits for the whole answer or for the first chunk of a stream.
+boost::asio::awaitable<ChatAttempt> attempt_chat(env::Upstream* upstream, env::ChatCall call,
+                                                 ChatForm form);
+
+/// What came of an attempt that does not stream; nothing to learn from where it was the client's
+/// fault.
+Outcome outcome_of(const ChatAttempt& attempt, Timestamp now);
+
+/// USD for the tokens, where both counts and the prices are known.
+std::optional<double> cost_of_usage(const env::ModelSpec& model, const env::Usage& usage);
+
+/// The answer for the client where an attempt failed.
+HttpResponse failure_response(const ChatAttempt& attempt);
+
+}  // namespace yardmaster::agent

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "agent/api/api.h"
+#include "agent/api/chat_attempt.h"
+
+namespace yardmaster::agent {
+
+/// A model for a chat request and the decision that chose it.
+struct Api::ChatTarget {
+  Decision decision;
+  const env::ModelSpec* model = nullptr;
+  bool logged = false;
+  std::uint64_t prompt_bytes = 0;  ///< of the query
+};
+
+/// The answer of a model while it is generated: passes the events on as they come, then records
+/// what came of it, and tells the client in a closing comment. One thread.
+class Api::ChatStream final : public StreamedBody {
+ public:
+  /// `attempt` has a stream. `api` outlives this.
+  ChatStream(Api& api, ChatTarget target, ChatAttempt attempt)
+      : api_(api), target_(std::move(target)), attempt_(std::move(attempt)) {}
+
+  boost::asio::awaitable<void> write_to(BodyWriter& out) override;
+
+ private:
+  boost::asio::awaitable<void> pass_on(BodyWriter& out);
+  Outcome make_outcome(double total_s) const;
+  std::string closing_comment(const Outcome& outcome) const;
+
+  Api& api_;
+  ChatTarget target_;
+  ChatAttempt attempt_;
+  bool gone_ = false;                               ///< the client is
+  std::string failure_;                             ///< of the upstream; empty: none
+  std::chrono::steady_clock::duration writing_{0};  ///< time in which the client held us up
+};
+
+}  // namespace yardmaster::agent

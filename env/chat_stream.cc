@@ -1,0 +1,79 @@
+#include "env/chat_stream.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+
+namespace yardmaster::env {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::string_view kEnd = "[DONE]";
+
+/// Whether the text has a member of that name whose value is an object, at any depth. Quotes within
+/// strings are escaped, so a quoted name is one. Spares parsing the chunks that say nothing new.
+bool mentions_object(std::string_view text, std::string_view quoted_name) {
+  for (std::size_t at = text.find(quoted_name); at != std::string_view::npos;
+       at = text.find(quoted_name, at + 1)) {
+    const std::size_t value = text.find_first_not_of(" \t:", at + quoted_name.size());
+    if (value != std::string_view::npos && text[value] == '{') return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Status ChatStreamReader::take(std::string_view bytes) {
+  if (!splitter_.append(bytes)) {
+    return fail(ErrorCode::io, "an event of the stream is too long");
+  }
+  while (!done()) {
+    const auto event = splitter_.next();
+    if (!event) break;
+    if (Status taken = take_event(*event); !taken) return taken;
+  }
+  if (!started_ && ready_.size() > kMaxEventBytes) {
+    return fail(ErrorCode::io, "the stream has comments alone");
+  }
+  return {};
+}
+
+Status ChatStreamReader::take_event(std::string_view event) {
+  const auto data = sse_data(event, joined_);
+  if (!data) {
+    ready_ += event;
+    return {};
+  }
+  if (*data == kEnd) {
+    if (!started_) return fail(ErrorCode::io, "the stream ended before its first chunk");
+    end_ = event;
+    return {};
+  }
+  if (started_ && !mentions_object(*data, "\"usage\"") && !mentions_object(*data, "\"error\"")) {
+    ready_ += event;
+    return {};
+  }
+  const auto chunk = parse_answer(*data);
+  if (!started_) {
+    if (!chunk) return fail(ErrorCode::io, "the stream begins with what is no JSON object");
+    if (const auto error = error_in(*chunk)) {
+      return fail(ErrorCode::io, "the stream begins with an error: " + *error);
+    }
+    started_ = true;
+  }
+  bool usage_alone = false;
+  if (chunk) {
+    if (auto error = error_in(*chunk)) error_ = std::move(error);
+    read_usage(*chunk, usage_);
+    const json::value* choices = chunk->if_contains("choices");
+    const json::value* usage = chunk->if_contains("usage");
+    usage_alone = usage != nullptr && usage->is_object() && choices != nullptr &&
+                  choices->is_array() && choices->get_array().empty();
+  }
+  if (!usage_alone || !hide_usage_) ready_ += event;
+  return {};
+}
+
+}  // namespace yardmaster::env

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <boost/json/fwd.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace yardmaster::env {
+
+/// What an answer says of itself.
+struct Usage {
+  std::optional<std::uint64_t> input_tokens;
+  std::optional<std::uint64_t> output_tokens;
+  std::string response_id;
+};
+
+/// Reads id and usage from an OpenAI chat completion; what is absent or odd stays empty. Fails with
+/// io where the answer is none: no JSON object, or an error that came with a status of success.
+Result<Usage> read_usage(std::string_view answer_body);
+
+// The same in parts, for streams.
+
+/// A chat completion or a chunk of one, parsed. Nothing: it is no JSON object.
+std::optional<boost::json::object> parse_answer(std::string_view text);
+
+/// Adds what the chunk says to `usage`; absent fields stay as they were.
+void read_usage(const boost::json::object& answer, Usage& usage);
+
+/// What an answer says that is an error, and not a completion with a null "error" in it. Nothing:
+/// it is none.
+std::optional<std::string> error_in(const boost::json::object& answer);
+
+}  // namespace yardmaster::env
