@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/auth.h"
+#include "agent/model_health.h"
 #include "agent/secret.h"
 #include "base/result.h"
 #include "env/metrics.h"
@@ -84,6 +85,11 @@ struct RouterConfig {
   Exhausted budget_exhausted = Exhausted::cheapest;
 };
 
+/// `fallback`: what is done when the chosen model fails.
+struct FallbackConfig {
+  std::uint32_t max_attempts = 5;  ///< models tried for one query; 1: no fallback
+};
+
 /// `objective`: what a good decision is.
 struct ObjectiveConfig {
   double cost_weight = 30;        ///< quality per USD
@@ -135,6 +141,8 @@ struct Config {
   std::vector<UpstreamConfig> upstreams;
   std::vector<env::ModelSpec> models;
   std::vector<RouterConfig> routers{RouterConfig{}};
+  FallbackConfig fallback;
+  BreakerSettings breaker;
   ObjectiveConfig objective;
   FeedbackConfig feedback;
   LearnerConfig learner;

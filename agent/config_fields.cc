@@ -89,6 +89,17 @@ void visit_router(FieldVisitor& visitor, RouterConfig& router) {
   visitor.choice_of("budget_exhausted", kExhausted, router.budget_exhausted);
 }
 
+void visit_fallback(FieldVisitor& visitor, FallbackConfig& fallback) {
+  visitor.integer("max_attempts", fallback.max_attempts, 1, 100);
+}
+
+void visit_breaker(FieldVisitor& visitor, BreakerSettings& breaker) {
+  visitor.integer("consecutive_failures", breaker.consecutive_failures, 1, 64);
+  visitor.number("failure_rate", breaker.failure_rate, 0.01, 1);
+  visitor.seconds("open_s", breaker.open, 0.01, 3600);
+  visitor.seconds("max_open_s", breaker.max_open, 0.01, kDay_s);
+}
+
 void visit_objective(FieldVisitor& visitor, ObjectiveConfig& objective) {
   visitor.number("cost_weight", objective.cost_weight, 0, kAnyNumber);
   visitor.number("latency_weight", objective.latency_weight, 0, kAnyNumber);
@@ -160,6 +171,8 @@ void visit_config(FieldVisitor& visitor, Config& config) {
   visitor.list_of("upstreams", config.upstreams, visit_upstream);
   visitor.list_of("models", config.models, visit_model);
   visitor.list_of("routers", config.routers, visit_router);
+  visitor.group("fallback", [&](FieldVisitor& v) { visit_fallback(v, config.fallback); });
+  visitor.group("breaker", [&](FieldVisitor& v) { visit_breaker(v, config.breaker); });
   visitor.group("objective", [&](FieldVisitor& v) { visit_objective(v, config.objective); });
   visitor.group("feedback", [&](FieldVisitor& v) { visit_feedback(v, config.feedback); });
   visitor.group("learner", [&](FieldVisitor& v) { visit_learner(v, config.learner); });

@@ -97,6 +97,7 @@ Result<env::Candidates> Router::filter(const RouteRequest& request) const {
   bounds.allow = request.allow;
   bounds.deny = request.deny;
   bounds.needs_upstream = request.needs_upstream;
+  bounds.down = request.down;
   return env::filter_candidates(*request.query, pool_, bounds);
 }
 

@@ -46,6 +46,9 @@ struct RouteRequest {
   /// that it could not be encoded, and that the baseline serves it.
   std::optional<std::vector<float>> features;
 
+  /// Why a model is not to be chosen now, in the pool's order; empty: each may be.
+  std::vector<std::string> down;
+
   bool needs_upstream = false;  ///< leave out models that nothing serves
   bool baseline_only = false;   ///< the store is down: no exploration that cannot be logged
 };

@@ -47,6 +47,7 @@ struct ServingMetrics {
   struct Model {
     Counter chosen;
     Counter upstream_errors;
+    Counter fallbacks;  ///< calls because another model had failed
     DurationHistogram upstream_latency;
     DurationHistogram first_token;  ///< of streams
   };

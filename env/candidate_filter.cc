@@ -58,12 +58,12 @@ std::optional<Refusal> refuse_by_length(const ModelSpec& model, const Query& que
                                             " + " + std::to_string(output_tokens) + " tokens"};
 }
 
-std::optional<Refusal> refuse(const ModelSpec& model, bool down, const Query& query,
+std::optional<Refusal> refuse(const ModelSpec& model, const std::string& down, const Query& query,
                               const FilterBounds& bounds) {
   if (auto refusal = refuse_by_lists(model, bounds)) return refusal;
   if (auto refusal = refuse_by_needs(model, query)) return refusal;
   if (auto refusal = refuse_by_length(model, query, bounds.input_tokens)) return refusal;
-  if (down) return Refusal{Refusal::Kind::health, "not healthy at the moment"};
+  if (!down.empty()) return Refusal{Refusal::Kind::health, down};
   return std::nullopt;
 }
 
@@ -98,10 +98,11 @@ Result<Candidates> filter_candidates(const Query& query, const ModelPool& pool,
   const std::vector<ModelSpec>& models = pool.models();
   Candidates candidates;
   candidates.models.reserve(models.size());
+  static const std::string kHealthy;
   bool some_down = false;
   bool some_too_short = false;
   for (std::size_t i = 0; i < models.size(); ++i) {
-    const bool down = i < bounds.down.size() && bounds.down[i] != 0;
+    const std::string& down = i < bounds.down.size() ? bounds.down[i] : kHealthy;
     auto refusal = refuse(models[i], down, query, bounds);
     if (!refusal) {
       candidates.models.push_back(i);

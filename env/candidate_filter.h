@@ -19,7 +19,8 @@ struct FilterBounds {
   std::span<const std::string> allow = {};  ///< model names; empty: all. Others are left out
   std::span<const std::string> deny = {};   ///< model names
   bool needs_upstream = false;              ///< leave out models that no upstream serves
-  std::span<const std::uint8_t> down = {};  ///< nonzero: not healthy now; pool's order, empty: none
+  std::span<const std::string> down = {};   ///< why each is not to be used now, "" where it may be;
+                                            ///< in the pool's order; empty: all may be
 };
 
 /// The models that may serve a query.

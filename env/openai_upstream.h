@@ -26,7 +26,7 @@ class OpenAiUpstream final : public Upstream {
 
   boost::asio::awaitable<Result<StreamedAnswer>> stream(ChatCall call) override;
 
-  bool tells_stream_usage() const override { return spec_->stream_usage; }
+  const UpstreamSpec& spec() const override { return *spec_; }
 
   const ConnectionPool& connections() const { return *pool_; }
 

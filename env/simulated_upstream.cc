@@ -90,10 +90,10 @@ std::uint64_t random_seed() {
 
 }  // namespace
 
-SimulatedUpstream::SimulatedUpstream(std::uint64_t world_seed, double time_scale, Clock clock,
-                                     Rng ids, asio::any_io_executor executor)
-    : world_(world_seed),
-      time_scale_(time_scale),
+SimulatedUpstream::SimulatedUpstream(UpstreamSpec spec, Clock clock, Rng ids,
+                                     asio::any_io_executor executor)
+    : spec_(std::move(spec)),
+      world_(spec_.seed),
       clock_(std::move(clock)),
       ids_(ids),
       executor_(std::move(executor)) {}
@@ -123,10 +123,10 @@ asio::awaitable<Result<ChatAnswer>> SimulatedUpstream::chat(ChatCall call) {
   answer.content_type = "application/json";
   answer.latency_s = simulated.outcome.latency_s;
   answer.body = json::serialize(completion(std::move(simulated)));
-  if (time_scale_ > 0) {
+  if (spec_.time_scale > 0) {
     asio::steady_timer timer(executor_);
     timer.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(
-        std::chrono::duration<double>(answer.latency_s * time_scale_)));
+        std::chrono::duration<double>(answer.latency_s * spec_.time_scale)));
     co_await timer.async_wait(asio::use_awaitable);
   }
   co_return answer;
@@ -142,15 +142,15 @@ asio::awaitable<Result<StreamedAnswer>> SimulatedUpstream::stream(ChatCall call)
   answer.answer.status = 200;
   answer.answer.content_type = "text/event-stream";
   answer.stream = make_simulated_stream(make_answer(*call.model, *query), query->wants_stream_usage,
-                                        time_scale_, executor_);
+                                        spec_.time_scale, executor_);
   answer.stream->end_by(call.deadline);
   co_return answer;
 }
 
 std::unique_ptr<Upstream> make_simulated_upstream(const UpstreamSpec& spec,
                                                   asio::any_io_executor executor) {
-  return std::make_unique<SimulatedUpstream>(spec.seed, spec.time_scale, system_clock_now,
-                                             Rng(random_seed()), std::move(executor));
+  return std::make_unique<SimulatedUpstream>(spec, system_clock_now, Rng(random_seed()),
+                                             std::move(executor));
 }
 
 }  // namespace yardmaster::env

@@ -18,19 +18,19 @@ namespace yardmaster::env {
 /// `time_scale`.
 class SimulatedUpstream final : public Upstream {
  public:
-  /// `ids` makes the answers' ids, which must differ between upstreams and runs. `time_scale` 0
-  /// answers at once.
-  SimulatedUpstream(std::uint64_t world_seed, double time_scale, Clock clock, Rng ids,
-                    boost::asio::any_io_executor executor);
+  /// Of the spec counts the seed, the time scale (0 answers at once) and the name. `ids` makes the
+  /// answers' ids, which must differ between upstreams and runs.
+  SimulatedUpstream(UpstreamSpec spec, Clock clock, Rng ids, boost::asio::any_io_executor executor);
 
   boost::asio::awaitable<Result<ChatAnswer>> chat(ChatCall call) override;
   boost::asio::awaitable<Result<StreamedAnswer>> stream(ChatCall call) override;
+  const UpstreamSpec& spec() const override { return spec_; }
 
  private:
   SimulatedAnswer make_answer(const ModelSpec& model, const Query& query);
 
+  UpstreamSpec spec_;
   SimulatedWorld world_;
-  double time_scale_;
   Clock clock_;
   Rng ids_;
   boost::asio::any_io_executor executor_;

@@ -106,8 +106,7 @@ class Upstream {
   /// does. The stream may outlive this object.
   virtual boost::asio::awaitable<Result<StreamedAnswer>> stream(ChatCall call) = 0;
 
-  /// Whether stream_options may ask it for the usage of a stream.
-  virtual bool tells_stream_usage() const { return true; }
+  virtual const UpstreamSpec& spec() const = 0;
 };
 
 /// Makes the client of one upstream for one io thread. Fails with invalid_argument on a base_url

@@ -43,6 +43,7 @@ class Api {
   boost::asio::awaitable<HttpResponse> openapi(HttpRequest request, Caller caller);
 
   struct ChatTarget;
+  struct ChatRun;
   class ChatStream;
 
   boost::asio::awaitable<void> encode(const RouterService& service, RouteRequest& request);
@@ -53,17 +54,23 @@ class Api {
   boost::asio::awaitable<Status> log_decision(Decision decision);
   boost::asio::awaitable<Status> log_outcome(DecisionId id, Outcome outcome,
                                              std::string response_id);
-  boost::asio::awaitable<Result<ChatTarget>> choose_chat_model(const HttpRequest& request,
-                                                               const env::Query& query);
+  boost::asio::awaitable<Result<ChatTarget>> choose_first(ChatRun& run);
+  boost::asio::awaitable<Result<ChatTarget>> choose_next(ChatRun& run, const ChatTarget& failed);
+  boost::asio::awaitable<Result<ChatTarget>> choose_routed(ChatRun& run);
+  boost::asio::awaitable<Result<ChatTarget>> choose_named(ChatRun& run);
+  boost::asio::awaitable<HttpResponse> answer_chat(ChatRun& run, ChatTarget target);
+  HttpResponse chat_response(ChatRun& run, ChatTarget target, ChatAttempt attempt);
   Decision direct_decision(const env::ModelSpec& model, const RouteRequest& options);
-  boost::asio::awaitable<ChatAttempt> call_model(const env::ModelSpec& model,
-                                                 const HttpRequest& request, ChatForm form);
+  boost::asio::awaitable<ChatAttempt> call_model(ChatRun& run, const ChatTarget& target);
+  bool may_try_another(const ChatRun& run, const ChatAttempt& attempt) const;
   boost::asio::awaitable<void> record(const ChatTarget& target, Outcome outcome,
                                       const env::Usage& usage);
   void price_outcome(const DecisionId& id, Outcome& outcome) const;
   void count_feedback(const std::vector<replay::FeedbackResult>& results);
   void count_upstream(const env::ModelSpec& model, bool success, double latency_us);
   void count_first_token(const env::ModelSpec& model, double first_token_s);
+  void count_failure(const env::ModelSpec& model, const CallFailure& failure);
+  std::size_t index_of(const env::ModelSpec& model) const;
   ServingMetrics::Model& metrics_of(const env::ModelSpec& model);
 
   Services& services_;

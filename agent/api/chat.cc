@@ -1,4 +1,5 @@
-// POST /v1/chat/completions: choose, log, call the upstream, report the outcome.
+// POST /v1/chat/completions: choose, log, call the upstream, report the outcome; and again with
+// another model where that fails.
 
 #include <spdlog/spdlog.h>
 
@@ -36,43 +37,59 @@ Decision Api::direct_decision(const env::ModelSpec& model, const RouteRequest& o
   return decision;
 }
 
-asio::awaitable<Result<Api::ChatTarget>> Api::choose_chat_model(const HttpRequest& request,
-                                                                const env::Query& query) {
-  auto options = read_route_headers(request);
-  if (!options) co_return fail(options.error());
-  options->query = &query;
-  options->needs_upstream = true;
+/// The router of that name chooses; a model's name is taken as it is.
+asio::awaitable<Result<Api::ChatTarget>> Api::choose_first(ChatRun& run) {
+  run.service = services_.find_router(run.query.requested_model);
+  run.options.query = &run.query;
+  run.options.needs_upstream = true;
+  run.options.down = services_.health.down(SteadyClock::now());
+  if (run.service == nullptr) co_return co_await choose_named(run);
+  run.options.baseline_only = services_.store_failed.load(std::memory_order_relaxed);
+  if (run.service->encoding != nullptr) co_await encode(*run.service, run.options);
+  co_return co_await choose_routed(run);
+}
 
+asio::awaitable<Result<Api::ChatTarget>> Api::choose_named(ChatRun& run) {
+  const std::string& name = run.query.requested_model;
   ChatTarget target;
-  target.prompt_bytes = query.prompt_bytes;
-  const RouterService* service = services_.find_router(query.requested_model);
-  if (service == nullptr) {
-    target.model = services_.pool.find(query.requested_model);
-    if (target.model != nullptr && target.model->upstream.empty()) {
-      co_return fail(ErrorCode::not_found, "no upstream serves model '" + query.requested_model +
-                                               "', so only /v1/route can choose it; name an "
-                                               "upstream for it in the config");
-    }
-    if (target.model == nullptr) {
-      co_return fail(ErrorCode::not_found,
-                     "there is no model or router '" + query.requested_model +
-                         "' to send this to; GET /v1/models lists them, \"auto\" routes");
-    }
-    const RouterService& first = services_.routers.front();
-    if (first.encoding != nullptr) co_await encode(first, *options);
-    target.decision = direct_decision(*target.model, *options);
-    target.logged = (co_await log_decision(target.decision)).has_value();
-    co_return target;
+  target.prompt_bytes = run.query.prompt_bytes;
+  target.model = services_.pool.find(name);
+  if (target.model == nullptr) {
+    co_return fail(ErrorCode::not_found,
+                   "there is no model or router '" + name +
+                       "' to send this to; GET /v1/models lists them, \"auto\" routes");
   }
-  options->baseline_only = services_.store_failed.load(std::memory_order_relaxed);
-  if (service->encoding != nullptr) co_await encode(*service, *options);
-  auto routed = decide(*service, *options);
+  if (target.model->upstream.empty()) {
+    co_return fail(ErrorCode::not_found, "no upstream serves model '" + name +
+                                             "', so only /v1/route can choose it; name an "
+                                             "upstream for it in the config");
+  }
+  const std::size_t index = index_of(*target.model);
+  if (!run.options.down.empty() && !run.options.down[index].empty()) {
+    co_return fail(ErrorCode::unavailable, "model '" + name + "' is " + run.options.down[index] +
+                                               "; try again later, or send \"auto\"");
+  }
+  services_.health.begin(index, SteadyClock::now());
+  const RouterService& first = services_.routers.front();
+  if (first.encoding != nullptr) co_await encode(first, run.options);
+  target.decision = direct_decision(*target.model, run.options);
+  target.logged = (co_await log_decision(target.decision)).has_value();
+  co_return target;
+}
+
+asio::awaitable<Result<Api::ChatTarget>> Api::choose_routed(ChatRun& run) {
+  const RouterService& service = *run.service;
+  ChatTarget target;
+  target.prompt_bytes = run.query.prompt_bytes;
+  auto routed = decide(service, run.options);
   if (!routed) co_return fail(routed.error());
+  // Before anything is waited for, so that one trial of a half-open circuit is not two.
+  services_.health.begin(index_of(*routed->model), SteadyClock::now());
   target.logged = (co_await log_decision(routed->decision)).has_value();
-  if (!target.logged && !options->baseline_only) {
-    options->baseline_only = true;
-    take_back(*service, *routed);
-    routed = decide(*service, *options);
+  if (!target.logged && !run.options.baseline_only) {
+    run.options.baseline_only = true;
+    take_back(service, *routed);
+    routed = decide(service, run.options);
     if (!routed) co_return fail(routed.error());
   }
   count_decision(*routed, target.logged);
@@ -81,26 +98,58 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_chat_model(const HttpReques
   co_return target;
 }
 
-asio::awaitable<ChatAttempt> Api::call_model(const env::ModelSpec& model,
-                                             const HttpRequest& request, ChatForm form) {
+/// Another model, by a decision of its own among those that are left: so the failure stays what
+/// came of the first decision, and the second has the probabilities that it was drawn with.
+asio::awaitable<Result<Api::ChatTarget>> Api::choose_next(ChatRun& run, const ChatTarget& failed) {
+  std::vector<std::string>& down = run.options.down;
+  down = services_.health.down(SteadyClock::now());
+  down.resize(services_.pool.models().size());
+  for (const FailedAttempt& each : run.failed) {
+    down[index_of(*each.model)] =
+        "failed for this query in decision " + each.decision.str() + ": " + each.what;
+  }
+  run.options.features = failed.decision.features.values;
+  co_return co_await choose_routed(run);
+}
+
+asio::awaitable<ChatAttempt> Api::call_model(ChatRun& run, const ChatTarget& target) {
+  const env::ModelSpec& model = *target.model;
+  const ChatForm form{run.query.stream, run.query.wants_stream_usage};
+  const auto found = context_.upstreams.find(model.upstream);
+  env::Upstream* const upstream = found == context_.upstreams.end() ? nullptr : found->second.get();
   env::ChatCall call;
   call.model = &model;
-  call.body = env::splice_model(request.body(),
+  call.body = env::splice_model(run.request.body(),
                                 model.upstream_model.empty() ? model.name : model.upstream_model);
-  call.traceparent = header(request, "traceparent");
-  const auto upstream = context_.upstreams.find(model.upstream);
-  env::Upstream* const found =
-      upstream == context_.upstreams.end() ? nullptr : upstream->second.get();
-  if (form.stream && !form.wants_usage && found != nullptr && found->tells_stream_usage()) {
-    call.body = env::splice_stream_usage(call.body);
+  call.traceparent = header(run.request, "traceparent");
+  if (upstream != nullptr) {
+    if (run.attempts == 0) run.deadline = run.start + upstream->spec().total_timeout;
+    call.deadline = run.deadline;
+    if (form.stream && !form.wants_usage && upstream->spec().stream_usage) {
+      call.body = env::splice_stream_usage(call.body);
+    }
   }
-  ChatAttempt attempt = co_await attempt_chat(found, std::move(call), form);
+  if (run.attempts++ > 0) metrics_of(model).fallbacks.add();
+  ChatAttempt attempt = co_await attempt_chat(upstream, std::move(call), form);
+  run.upstream_s += attempt.wall_s;
   if (attempt.stream) {
     count_first_token(model, *attempt.first_token_s);
   } else {
     count_upstream(model, attempt.success(), attempt.wall_s * 1e6);
   }
+  if (attempt.failed()) {
+    run.failed.push_back(failed_attempt_of(attempt, target.decision.id));
+    count_failure(model, call_failure_of(attempt));
+  } else if (services_.health.succeeded(index_of(model))) {
+    spdlog::info("model '{}' is healthy again", model.name);
+  }
   co_return attempt;
+}
+
+/// A model that the client named is the only one that will do.
+bool Api::may_try_another(const ChatRun& run, const ChatAttempt& attempt) const {
+  return attempt.failed() && run.service != nullptr && run.attempts < services_.max_attempts &&
+         SteadyClock::now() < run.deadline;
 }
 
 /// Logs what came of a decision, or where it is not logged counts its cost at least.
@@ -131,48 +180,75 @@ asio::awaitable<HttpResponse> Api::chat(HttpRequest request, Caller) {
   if (query->requested_model.empty()) {
     co_return error_response(400, "'model' is missing; send \"auto\" to route", {}, "model");
   }
-  auto target = co_await choose_chat_model(request, *query);
+  auto options = read_route_headers(request);
+  if (!options) co_return to_response(options.error());
+  ChatRun run{request, *query, start};
+  run.options = std::move(*options);
+  auto target = co_await choose_first(run);
   if (!target) co_return to_response(target.error());
+  co_return co_await answer_chat(run, std::move(*target));
+}
 
-  const ChatForm form{query->stream, query->wants_stream_usage};
-  ChatAttempt attempt = co_await call_model(*target->model, request, form);
-  const double upstream_us = attempt.wall_s * 1e6;
-  HttpResponse response;
-  // The client's own mistake says nothing about the model, so there is nothing to learn from it.
-  if (attempt.clients_fault()) {
-    count_cost(target->decision.id, 0);
-  } else if (!attempt.stream) {
-    co_await record(*target, outcome_of(attempt, services_.clock()), attempt.usage);
+/// Calls the model, and while models fail the next that the policy draws.
+asio::awaitable<HttpResponse> Api::answer_chat(ChatRun& run, ChatTarget target) {
+  while (true) {
+    ChatAttempt attempt = co_await call_model(run, target);
+    if (attempt.clients_fault()) {
+      // It says nothing about the model, so there is nothing to learn from it.
+      count_cost(target.decision.id, 0);
+    } else if (!attempt.stream) {
+      co_await record(target, outcome_of(attempt, services_.clock()), attempt.usage);
+    }
+    if (!may_try_another(run, attempt)) {
+      co_return chat_response(run, std::move(target), std::move(attempt));
+    }
+    auto next = co_await choose_next(run, target);
+    if (!next) co_return chat_response(run, std::move(target), std::move(attempt));
+    target = std::move(*next);
   }
-  if (attempt.stream) {
-    response.content_type = attempt.answer->content_type;
-    response.headers.emplace_back("Cache-Control", "no-cache");
-    response.headers.emplace_back("X-Accel-Buffering", "no");
-  } else if (attempt.success()) {
+}
+
+HttpResponse Api::chat_response(ChatRun& run, ChatTarget target, ChatAttempt attempt) {
+  HttpResponse response;
+  if (attempt.failed()) {
+    response = failure_response(run.failed);
+  } else {
+    response.status = attempt.answer->status;
     response.content_type = attempt.answer->content_type;
     response.body = std::move(attempt.answer->body);
-  } else {
-    response = failure_response(attempt);
   }
-  if (target->logged) {
-    add_decision_headers(target->decision, response);
-  } else {
-    add_degraded_headers(target->decision, response);
+  if (attempt.stream) {
+    response.headers.emplace_back("Cache-Control", "no-cache");
+    response.headers.emplace_back("X-Accel-Buffering", "no");
   }
-  response.headers.emplace_back("x-yardmaster-attempts", "1");
-  const double overhead_us = std::max(0.0, microseconds_since(start) - upstream_us);
+  if (target.logged) {
+    add_decision_headers(target.decision, response);
+  } else {
+    add_degraded_headers(target.decision, response);
+  }
+  response.headers.emplace_back("x-yardmaster-attempts", std::to_string(run.attempts));
+  const double overhead_us = std::max(0.0, microseconds_since(run.start) - run.upstream_s * 1e6);
   context_.metrics->overhead.record_us(overhead_us);
   response.headers.emplace_back("x-yardmaster-overhead-us",
                                 std::to_string(static_cast<std::uint64_t>(overhead_us)));
   if (attempt.stream) {
-    response.stream = std::make_unique<ChatStream>(*this, std::move(*target), std::move(attempt));
+    response.stream = std::make_unique<ChatStream>(*this, std::move(target), std::move(attempt));
   }
-  co_return response;
+  return response;
+}
+
+void Api::count_failure(const env::ModelSpec& model, const CallFailure& failure) {
+  if (services_.health.failed(index_of(model), failure, SteadyClock::now())) {
+    spdlog::warn("model '{}' is not called for a while: {}", model.name, failure.what);
+  }
+}
+
+std::size_t Api::index_of(const env::ModelSpec& model) const {
+  return static_cast<std::size_t>(&model - services_.pool.models().data());
 }
 
 ServingMetrics::Model& Api::metrics_of(const env::ModelSpec& model) {
-  return context_.metrics
-      ->models[static_cast<std::size_t>(&model - services_.pool.models().data())];
+  return context_.metrics->models[index_of(model)];
 }
 
 void Api::count_upstream(const env::ModelSpec& model, bool success, double latency_us) {

@@ -1,5 +1,7 @@
 #include "agent/api/chat_attempt.h"
 
+#include <algorithm>
+#include <charconv>
 #include <chrono>
 
 namespace yardmaster::agent {
@@ -14,8 +16,9 @@ double seconds_since(SteadyClock::time_point start) {
   return std::chrono::duration<double>(SteadyClock::now() - start).count();
 }
 
-std::string name_of(const ChatAttempt& attempt) {
-  return "model '" + attempt.model->name + "' at upstream '" + attempt.model->upstream + "'";
+std::string what_failed(const ChatAttempt& attempt) {
+  return attempt.answer ? "HTTP " + std::to_string(attempt.answer->status)
+                        : attempt.answer.error().message;
 }
 
 /// Reads until the first chunk of a stream is there.
@@ -102,15 +105,10 @@ std::optional<double> cost_of_usage(const env::ModelSpec& model, const env::Usag
 Outcome outcome_of(const ChatAttempt& attempt, Timestamp now) {
   Outcome outcome;
   outcome.time = now;
-  if (!attempt.answer) {
-    outcome.status = Outcome::Status::error;
-    outcome.error = attempt.answer.error().message;
-    return outcome;
-  }
-  outcome.latency_s = attempt.answer->latency_s;
+  if (attempt.answer) outcome.latency_s = attempt.answer->latency_s;
   if (!attempt.success()) {
     outcome.status = Outcome::Status::error;
-    outcome.error = "HTTP " + std::to_string(attempt.answer->status);
+    outcome.error = what_failed(attempt);
     return outcome;
   }
   outcome.input_tokens = attempt.usage.input_tokens;
@@ -119,28 +117,50 @@ Outcome outcome_of(const ChatAttempt& attempt, Timestamp now) {
   return outcome;
 }
 
-HttpResponse failure_response(const ChatAttempt& attempt) {
-  if (!attempt.answer) {
-    const Error& error = attempt.answer.error();
-    return error_response(error.code == ErrorCode::timed_out ? 504 : 502,
-                          name_of(attempt) + " failed: " + error.message, "upstream_error");
-  }
-  if (attempt.clients_fault()) {
-    HttpResponse response;
-    response.status = attempt.answer->status;
-    response.content_type = attempt.answer->content_type;
-    response.body = attempt.answer->body;
-    return response;
-  }
+CallFailure call_failure_of(const ChatAttempt& attempt) {
+  CallFailure failure;
+  failure.what = what_failed(attempt);
+  if (!attempt.answer) return failure;
   const unsigned status = attempt.answer->status;
+  failure.refused = status == 401 || status == 402 || status == 403;
+  int wait_s = 0;
+  const std::string& after = attempt.answer->retry_after;
+  const auto [end, error] = std::from_chars(after.data(), after.data() + after.size(), wait_s);
+  const bool is_number = error == std::errc() && end == after.data() + after.size();
+  if (is_number && wait_s > 0) failure.wait = std::chrono::seconds(wait_s);
+  return failure;
+}
+
+FailedAttempt failed_attempt_of(const ChatAttempt& attempt, const DecisionId& decision) {
+  FailedAttempt failed;
+  failed.model = attempt.model;
+  failed.decision = decision;
+  failed.what = what_failed(attempt);
+  if (!attempt.answer) {
+    if (attempt.answer.error().code == ErrorCode::timed_out) failed.status = 504;
+  } else if (attempt.answer->status == 429) {
+    failed.status = 429;
+    failed.retry_after = attempt.answer->retry_after;
+  }
+  return failed;
+}
+
+HttpResponse failure_response(std::span<const FailedAttempt> attempts) {
+  std::string message = attempts.size() == 1 ? "" : "no model answered: ";
+  for (const FailedAttempt& each : attempts) {
+    if (&each != &attempts.front()) message += "; ";
+    message +=
+        "model '" + each.model->name + "' at upstream '" + each.model->upstream + "': " + each.what;
+  }
+  const FailedAttempt& last = attempts.back();
+  const bool all_limited = std::all_of(attempts.begin(), attempts.end(),
+                                       [](const auto& each) { return each.status == 429; });
+  const unsigned status = last.status == 429 && !all_limited ? 502 : last.status;
   HttpResponse response =
-      error_response(status == 429 ? 429 : 502,
-                     name_of(attempt) + " answered HTTP " + std::to_string(status) +
-                         "; try again, or exclude it by x-yardmaster-deny-models",
+      error_response(status, message + ". Try again, or exclude models by x-yardmaster-deny-models",
                      status == 429 ? "rate_limit_exceeded" : "upstream_error");
   if (status == 429) {
-    const std::string& after = attempt.answer->retry_after;
-    response.headers.emplace_back("Retry-After", after.empty() ? "1" : after);
+    response.headers.emplace_back("Retry-After", last.retry_after.empty() ? "1" : last.retry_after);
   }
   return response;
 }

@@ -3,9 +3,11 @@
 #include <boost/asio/awaitable.hpp>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "agent/http/server.h"
+#include "agent/model_health.h"
 #include "base/decision.h"
 #include "base/result.h"
 #include "env/chat_stream.h"
@@ -38,6 +40,8 @@ struct ChatAttempt {
 
   /// The client's own mistakes, which another model would answer alike: passed on as they came.
   bool clients_fault() const;
+
+  bool failed() const { return !success() && !clients_fault(); }
 };
 
 /// Calls `upstream` (nullptr: it is not running) for `call.model` with the client's body in
@@ -52,7 +56,20 @@ Outcome outcome_of(const ChatAttempt& attempt, Timestamp now);
 /// USD for the tokens, where both counts and the prices are known.
 std::optional<double> cost_of_usage(const env::ModelSpec& model, const env::Usage& usage);
 
-/// The answer for the client where an attempt failed.
-HttpResponse failure_response(const ChatAttempt& attempt);
+/// What an attempt that failed says of the model's health.
+CallFailure call_failure_of(const ChatAttempt& attempt);
+
+/// An attempt that failed, for the client.
+struct FailedAttempt {
+  const env::ModelSpec* model = nullptr;
+  DecisionId decision;
+  std::string what;         ///< "HTTP 500", or the error
+  unsigned status = 502;    ///< what the client gets if there is no other: 429, 502 or 504
+  std::string retry_after;  ///< the upstream's; empty: none
+};
+FailedAttempt failed_attempt_of(const ChatAttempt& attempt, const DecisionId& decision);
+
+/// The answer for the client where no model answered: at least one attempt, in their order.
+HttpResponse failure_response(std::span<const FailedAttempt> attempts);
 
 }  // namespace yardmaster::agent

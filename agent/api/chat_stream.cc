@@ -42,6 +42,7 @@ asio::awaitable<void> Api::ChatStream::write_to(BodyWriter& out) {
   const Outcome outcome = make_outcome(total_s);
   const bool failed = outcome.status == Outcome::Status::error;
   api_.count_upstream(*attempt_.model, !failed, total_s * 1e6);
+  if (failed) api_.count_failure(*attempt_.model, {.what = outcome.error});
   // Before the end is sent: who reads it may send feedback at once.
   co_await api_.record(target_, outcome, attempt_.reader->usage());
   if (gone_) co_return;

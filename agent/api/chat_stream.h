@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "agent/api/api.h"
 #include "agent/api/chat_attempt.h"
@@ -15,6 +16,21 @@ struct Api::ChatTarget {
   const env::ModelSpec* model = nullptr;
   bool logged = false;
   std::uint64_t prompt_bytes = 0;  ///< of the query
+};
+
+/// A chat request under way.
+struct Api::ChatRun {
+  const HttpRequest& request;
+  const env::Query& query;
+  std::chrono::steady_clock::time_point start;
+  RouteRequest options = {};
+  const RouterService* service = nullptr;  ///< nullptr: the client names the model
+
+  /// Of the whole request: the total timeout of the first model's upstream.
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+  std::vector<FailedAttempt> failed = {};
+  std::uint32_t attempts = 0;
+  double upstream_s = 0;  ///< spent waiting for upstreams
 };
 
 /// The answer of a model while it is generated: passes the events on as they come, then records

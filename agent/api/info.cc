@@ -2,6 +2,7 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <chrono>
 
 #include "agent/api/api.h"
 #include "agent/api/json_fields.h"
@@ -27,11 +28,20 @@ json::object model_object(std::string_view id, std::string_view owner) {
   return {{"id", id}, {"object", "model"}, {"created", 0}, {"owned_by", owner}};
 }
 
-json::object describe_model(const env::ModelSpec& model) {
+json::object describe_health(const ModelHealth::Status& status) {
+  json::object health{{"circuit", ModelHealth::name_of(status.state)}};
+  if (status.reason.empty()) return health;
+  health["reason"] = status.reason;
+  health["retry_in_s"] = std::chrono::duration<double>(status.retry_in).count();
+  return health;
+}
+
+json::object describe_model(const env::ModelSpec& model, const ModelHealth::Status& status) {
   json::object object = model_object(model.name, model.upstream);
   object["yardmaster"] = {{"input_usd_per_mtok", number_or_null(model.input_usd_per_mtok)},
                           {"output_usd_per_mtok", number_or_null(model.output_usd_per_mtok)},
-                          {"context_tokens", number_or_null(model.context_tokens)}};
+                          {"context_tokens", number_or_null(model.context_tokens)},
+                          {"health", describe_health(status)}};
   return object;
 }
 
@@ -56,7 +66,11 @@ asio::awaitable<HttpResponse> Api::models(HttpRequest, Caller) {
                        {"share", settings.share},
                        {"baseline", settings.baseline}});
   }
-  for (const env::ModelSpec& model : services_.pool.models()) data.push_back(describe_model(model));
+  const auto now = std::chrono::steady_clock::now();
+  const std::vector<env::ModelSpec>& models = services_.pool.models();
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    data.push_back(describe_model(models[i], services_.health.status(i, now)));
+  }
   const ObjectiveWeights& weights = services_.routers.front().router->settings().weights;
   const json::object body{
       {"object", "list"},

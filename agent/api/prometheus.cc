@@ -84,6 +84,12 @@ void add_models(const Services& services, std::vector<MetricFamily>& families) {
       family("decisions_total", "Decisions by the model chosen.", MetricType::Counter, {});
   MetricFamily errors =
       family("upstream_errors_total", "Upstream calls that failed.", MetricType::Counter, {});
+  MetricFamily fallbacks =
+      family("fallbacks_total", "Calls because another model had failed.", MetricType::Counter, {});
+  MetricFamily open =
+      family("circuit_open", "1 while the model is not called: it failed too often.",
+             MetricType::Gauge, {});
+  const auto now = std::chrono::steady_clock::now();
   MetricFamily latency =
       family("upstream_seconds", "Latency of upstream calls.", MetricType::Histogram, {});
   MetricFamily first_token = family("first_token_seconds", "Of streams, until their first chunk.",
@@ -97,6 +103,11 @@ void add_models(const Services& services, std::vector<MetricFamily>& families) {
         counter(total(services,
                       [&](const auto& t) -> const Counter& { return t.models[i].upstream_errors; }),
                 labels));
+    fallbacks.metric.push_back(counter(
+        total(services, [&](const auto& t) -> const Counter& { return t.models[i].fallbacks; }),
+        labels));
+    const bool is_open = services.health.status(i, now).state == ModelHealth::State::open;
+    open.metric.push_back(gauge(is_open ? 1 : 0, labels));
     latency.metric.push_back(histogram(
         services,
         labels, [&](const auto& t) -> const auto& { return t.models[i].upstream_latency; }));
@@ -105,6 +116,8 @@ void add_models(const Services& services, std::vector<MetricFamily>& families) {
   }
   families.push_back(std::move(chosen));
   families.push_back(std::move(errors));
+  families.push_back(std::move(fallbacks));
+  families.push_back(std::move(open));
   families.push_back(std::move(latency));
   families.push_back(std::move(first_token));
 }

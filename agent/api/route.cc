@@ -121,6 +121,7 @@ asio::awaitable<HttpResponse> Api::route(HttpRequest request, Caller) {
         "there is no router '" + query->requested_model + "'; GET /v1/models lists the routers",
         "model_not_found", "model");
   }
+  options->down = services_.health.down(std::chrono::steady_clock::now());
   options->baseline_only = services_.store_failed.load(std::memory_order_relaxed);
   if (service->encoding != nullptr) co_await encode(*service, *options);
   auto routed = decide(*service, *options);

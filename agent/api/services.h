@@ -12,6 +12,7 @@
 #include "agent/data_directory.h"
 #include "agent/encoding_thread.h"
 #include "agent/learner_thread.h"
+#include "agent/model_health.h"
 #include "agent/policy_slot.h"
 #include "agent/router.h"
 #include "agent/serving_metrics.h"
@@ -35,13 +36,15 @@ struct RouterService {
 /// What all io threads share. Everything referred to outlives them.
 struct Services {
   Services(const env::ModelPool& pool_, replay::Store& store_, LearnerThread& learner_,
-           env::TokenEstimator& tokens_, Authenticator authenticator_, DataDirectory data_)
+           env::TokenEstimator& tokens_, Authenticator authenticator_, DataDirectory data_,
+           BreakerSettings breaker)
       : pool(pool_),
         store(store_),
         learner(learner_),
         tokens(tokens_),
         authenticator(std::move(authenticator_)),
-        data(std::move(data_)) {}
+        data(std::move(data_)),
+        health(pool_.models().size(), breaker) {}
 
   const env::ModelPool& pool;
   replay::Store& store;
@@ -49,6 +52,8 @@ struct Services {
   env::TokenEstimator& tokens;
   Authenticator authenticator;
   DataDirectory data;
+  ModelHealth health;
+  std::uint32_t max_attempts = 1;  ///< models tried for one query
   Clock clock = system_clock_now;
   std::vector<std::unique_ptr<EncodingThread>> encoding;  ///< one a slow encoder
   std::vector<RouterService> routers;                     ///< at least one

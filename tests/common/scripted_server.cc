@@ -47,6 +47,12 @@ void ScriptedServer::Peer::answer(std::string_view body) {
        std::to_string(body.size()) + "\r\n\r\n" + std::string(body));
 }
 
+void ScriptedServer::Peer::close() {
+  const std::lock_guard lock(closing_);
+  boost::system::error_code ignored;
+  socket_.shutdown(tcp::socket::shutdown_both, ignored);
+}
+
 void ScriptedServer::Peer::wait_for_close() {
   char thrown_away[4096];
   boost::system::error_code error;

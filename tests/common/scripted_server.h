@@ -40,6 +40,8 @@ class ScriptedServer {
     bool try_send(std::string_view bytes);  ///< false: the client has gone
     /// Sends a 200 with this JSON body.
     void answer(std::string_view body);
+    /// Closes the connection ahead of the script's end.
+    void close();
     /// Returns when the client closes.
     void wait_for_close();
 

@@ -71,6 +71,8 @@ models:
 routers:
   - {name: auto, policy: "fixed:big", encoder: hash, mode: observe, share: 0.25,
      baseline: vendor/small, exploration_floor: 0.01, half_life_decisions: 1e5, seed: 4}
+fallback: {max_attempts: 2}
+breaker: {consecutive_failures: 3, failure_rate: 0.25, open_s: 1.5, max_open_s: 6}
 objective: {cost_weight: 0, latency_weight: .5, max_cost_weight: 10, metrics: {solved: 2, tone: 1}}
 feedback:
   window_s: 60
@@ -109,6 +111,11 @@ keys: [{name: app, sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410f
             (std::vector<std::pair<std::string, double>>{{"mmlu", 88.7}, {"elo", -1}}));
   EXPECT_EQ(config->routers[0].mode, RouterConfig::Mode::observe);
   EXPECT_EQ(config->routers[0].half_life_decisions, 1e5);
+  EXPECT_EQ(config->fallback.max_attempts, 2u);
+  EXPECT_EQ(config->breaker.consecutive_failures, 3u);
+  EXPECT_EQ(config->breaker.failure_rate, 0.25);
+  EXPECT_EQ(config->breaker.open, milliseconds(1500));
+  EXPECT_EQ(config->breaker.max_open, milliseconds(6000));
   EXPECT_EQ(config->objective.latency_weight, 0.5);
   ASSERT_EQ(config->objective.metrics.size(), 2u);
   EXPECT_EQ(config->objective.metrics[0].metric, "solved");
@@ -149,8 +156,8 @@ TEST(Config, AnUnknownKeyFarFromAllOthersIsAnsweredWithTheKnownOnes) {
 TEST(Config, AnUnknownTopLevelKeyIsAnError) {
   EXPECT_EQ(problems_of("object: {}\n"),
             "c.yaml:2: unknown key 'object' in the config; use one of listen, limits, data_dir, "
-            "store_queries, upstreams, models, routers, objective, feedback, learner, retention, "
-            "logging, keys");
+            "store_queries, upstreams, models, routers, fallback, breaker, objective, feedback, "
+            "learner, retention, logging, keys");
   EXPECT_THAT(problems_of("objectiv: {}\n"), HasSubstr("did you mean 'objective'?"));
 }
 

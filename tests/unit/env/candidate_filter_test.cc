@@ -100,13 +100,13 @@ TEST(CandidateFilter, TellsATooLongQueryFromAnImpossibleOne) {
 }
 
 TEST(CandidateFilter, SaysTryAgainWhereHealthAloneIsInTheWay) {
-  const std::vector<std::uint8_t> down{1, 1, 1};
+  const std::vector<std::string> down(3, "not healthy: 5 failures");
   const auto candidates = filter_candidates({}, three_models(), {.down = down});
   ASSERT_FALSE(candidates);
   EXPECT_EQ(candidates.error().code, ErrorCode::unavailable);
-  EXPECT_THAT(candidates.error().message, HasSubstr("large: not healthy at the moment"));
+  EXPECT_THAT(candidates.error().message, HasSubstr("large: not healthy: 5 failures"));
 
-  const std::vector<std::uint8_t> one_down{0, 1, 0};
+  const std::vector<std::string> one_down{"", "not healthy", ""};
   EXPECT_THAT(filter_candidates({}, three_models(), {.down = one_down})->models, ElementsAre(0, 2));
 }
 

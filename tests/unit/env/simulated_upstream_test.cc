@@ -25,11 +25,17 @@ ModelSpec model() {
   return spec;
 }
 
+SimulatedUpstream make_upstream(double time_scale, asio::io_context& io) {
+  UpstreamSpec spec;
+  spec.seed = kSeed;
+  spec.time_scale = time_scale;
+  const auto clock = [] { return Timestamp(std::chrono::seconds(100)); };
+  return SimulatedUpstream(spec, clock, Rng(1), io.get_executor());
+}
+
 Result<ChatAnswer> ask(const ModelSpec& spec, std::string body, double time_scale = 0) {
   asio::io_context io;
-  SimulatedUpstream upstream(
-      kSeed, time_scale, [] { return Timestamp(std::chrono::seconds(100)); }, Rng(1),
-      io.get_executor());
+  SimulatedUpstream upstream = make_upstream(time_scale, io);
   ChatCall call;
   call.model = &spec;
   call.body = std::move(body);
@@ -84,9 +90,7 @@ TEST(SimulatedUpstream, WaitsItsLatencyTimesTheScale) {
 /// What a stream's events say, each parsed, without [DONE]; checks that this is at the end.
 std::vector<json::value> ask_streaming(const ModelSpec& spec, std::string body, double time_scale) {
   asio::io_context io;
-  SimulatedUpstream upstream(
-      kSeed, time_scale, [] { return Timestamp(std::chrono::seconds(100)); }, Rng(1),
-      io.get_executor());
+  SimulatedUpstream upstream = make_upstream(time_scale, io);
   std::string text;
   auto read_all = [&](ChatCall call) -> asio::awaitable<void> {
     auto answer = co_await upstream.stream(std::move(call));

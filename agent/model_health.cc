@@ -1,0 +1,137 @@
+#include "agent/model_health.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace yardmaster::agent {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::uint32_t kWindowCalls = 32;
+constexpr std::uint32_t kLeastCalls = 16;  // fewer say nothing about a rate
+constexpr std::uint64_t kWindow = (std::uint64_t{1} << kWindowCalls) - 1;
+
+std::string seconds_text(milliseconds time) {
+  return std::to_string(std::chrono::ceil<std::chrono::seconds>(time).count()) + " s";
+}
+
+}  // namespace
+
+ModelHealth::ModelHealth(std::size_t models, BreakerSettings settings) : settings_(settings) {
+  for (std::size_t i = 0; i < models; ++i) circuits_.push_back(std::make_unique<Circuit>());
+}
+
+std::vector<std::string> ModelHealth::down(Time now) const {
+  std::vector<std::string> reasons;
+  if (open_count_.load(std::memory_order_relaxed) == 0) return reasons;
+  reasons.reserve(circuits_.size());
+  for (const auto& circuit : circuits_) {
+    const std::lock_guard lock(circuit->mutex);
+    reasons.push_back(why_down(*circuit, now));
+  }
+  return reasons;
+}
+
+std::string ModelHealth::why_down(const Circuit& circuit, Time now) const {
+  if (!circuit.open || now >= circuit.open_until) return {};
+  return "not healthy: " + circuit.reason + "; tried again in " +
+         seconds_text(std::chrono::ceil<milliseconds>(circuit.open_until - now));
+}
+
+void ModelHealth::begin(std::size_t model, Time now) {
+  if (open_count_.load(std::memory_order_relaxed) == 0) return;
+  Circuit& circuit = *circuits_[model];
+  const std::lock_guard lock(circuit.mutex);
+  if (!circuit.open || now < circuit.open_until) return;
+  circuit.trial = true;
+  circuit.open_until = now + circuit.open_for;
+}
+
+bool ModelHealth::succeeded(std::size_t model) {
+  Circuit& circuit = *circuits_[model];
+  const std::lock_guard lock(circuit.mutex);
+  const bool closes = circuit.open;
+  if (closes) {
+    open_count_.fetch_sub(1, std::memory_order_relaxed);
+    circuit.open = false;
+    circuit.trial = false;
+    circuit.open_for = milliseconds(0);
+    circuit.history = 0;
+    circuit.calls = 0;
+    circuit.reason.clear();
+  }
+  circuit.history <<= 1;
+  circuit.calls = std::min(circuit.calls + 1, kWindowCalls);
+  return closes;
+}
+
+bool ModelHealth::failed(std::size_t model, const CallFailure& failure, Time now) {
+  Circuit& circuit = *circuits_[model];
+  const std::lock_guard lock(circuit.mutex);
+  circuit.history = (circuit.history << 1) | 1;
+  circuit.calls = std::min(circuit.calls + 1, kWindowCalls);
+  if (circuit.open && !circuit.trial && !failure.wait) return false;  // sent before it opened
+  auto reason = reason_to_open(circuit, failure);
+  if (!reason && circuit.trial) reason = "a trial failed: " + failure.what;
+  if (!reason) return false;
+  open(circuit, std::move(*reason), failure.wait, now);
+  return true;
+}
+
+std::optional<std::string> ModelHealth::reason_to_open(const Circuit& circuit,
+                                                       const CallFailure& failure) const {
+  if (failure.refused || failure.wait) return failure.what;
+  const auto in_a_row = static_cast<std::uint32_t>(std::countr_one(circuit.history));
+  if (in_a_row >= settings_.consecutive_failures) {
+    return std::to_string(in_a_row) + " failures in a row, the latest: " + failure.what;
+  }
+  const int failures = std::popcount(circuit.history & kWindow);
+  if (circuit.calls >= kLeastCalls && failures >= settings_.failure_rate * circuit.calls) {
+    return std::to_string(failures) + " of the last " + std::to_string(circuit.calls) +
+           " calls failed, the latest: " + failure.what;
+  }
+  return std::nullopt;
+}
+
+void ModelHealth::open(Circuit& circuit, std::string reason,
+                       std::optional<std::chrono::seconds> wait, Time now) {
+  if (!circuit.open) {
+    open_count_.fetch_add(1, std::memory_order_relaxed);
+    circuit.open_for = std::min(settings_.open, settings_.max_open);
+  } else if (circuit.trial) {
+    circuit.open_for = std::min(2 * circuit.open_for, settings_.max_open);
+  }
+  circuit.open = true;
+  circuit.trial = false;
+  circuit.reason = std::move(reason);
+  const milliseconds open_for = wait ? milliseconds(std::min(*wait, kLongestWait)) : circuit.open_for;
+  circuit.open_until = std::max(circuit.open_until, now + open_for);
+}
+
+std::string_view ModelHealth::name_of(State state) {
+  switch (state) {
+    case State::closed:
+      return "closed";
+    case State::open:
+      return "open";
+    case State::half_open:
+      return "half_open";
+  }
+  return "closed";
+}
+
+ModelHealth::Status ModelHealth::status(std::size_t model, Time now) const {
+  const Circuit& circuit = *circuits_[model];
+  const std::lock_guard lock(circuit.mutex);
+  Status status;
+  if (!circuit.open) return status;
+  status.reason = circuit.reason;
+  status.state = circuit.trial || now >= circuit.open_until ? State::half_open : State::open;
+  if (now < circuit.open_until) {
+    status.retry_in = std::chrono::ceil<milliseconds>(circuit.open_until - now);
+  }
+  return status;
+}
+
+}  // namespace yardmaster::agent

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace yardmaster::agent {
+
+/// When a model's circuit opens, and for how long.
+struct BreakerSettings {
+  std::uint32_t consecutive_failures = 5;  ///< so many in a row open it; 1 to 64
+  double failure_rate = 0.5;               ///< or this part of the last 32 calls, from 16 calls on
+  std::chrono::milliseconds open{15'000};  ///< the first time; each failed trial doubles it
+  std::chrono::milliseconds max_open{300'000};  ///< up to this
+};
+
+/// A call that failed, as far as the model's health goes.
+struct CallFailure {
+  std::string what;                               ///< for people: "HTTP 500"
+  bool refused = false;                           ///< the key or the account: opens at once
+  std::optional<std::chrono::seconds> wait = {};  ///< the upstream's Retry-After: opens at once
+};
+
+/// Which models of the pool are fit to be called: a circuit breaker each. Closed: calls go out. Too
+/// many failures open it: nobody calls until a time has passed. Then it is half open: one call, the
+/// trial, is let through; its success closes the circuit, its failure opens it for twice as long. A
+/// trial of which nothing is heard is followed by another after the same time.
+///
+/// Models are named by their index in the pool. Thread-safe; while all are closed asking costs one
+/// atomic load, and each call one uncontended lock.
+class ModelHealth {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  /// Longest that a Retry-After is followed.
+  static constexpr std::chrono::seconds kLongestWait{3600};
+
+  ModelHealth(std::size_t models, BreakerSettings settings);
+
+  /// Why each model is not to be called now, in the pool's order, empty for one that may be. An
+  /// empty vector: all may be.
+  std::vector<std::string> down(Time now) const;
+
+  /// A call is about to be made: where the circuit is half open it is the trial.
+  void begin(std::size_t model, Time now);
+
+  bool succeeded(std::size_t model);  ///< true: that closed the circuit
+  bool failed(std::size_t model, const CallFailure& failure, Time now);  ///< true: that opened it
+
+  enum class State { closed, open, half_open };
+  static std::string_view name_of(State state);
+
+  struct Status {
+    State state = State::closed;
+    std::string reason;                  ///< why it opened; empty while closed
+    std::chrono::milliseconds retry_in{0};  ///< until the next trial
+  };
+  Status status(std::size_t model, Time now) const;
+
+ private:
+  struct Circuit {
+    mutable std::mutex mutex;
+    std::uint64_t history = 0;  // of the last calls, the latest in bit 0; 1: failed
+    std::uint32_t calls = 0;    // in history
+    bool open = false;
+    bool trial = false;  // under way
+    Time open_until;
+    std::chrono::milliseconds open_for{0};  // the latest time it was opened for
+    std::string reason;
+  };
+
+  std::optional<std::string> reason_to_open(const Circuit& circuit,
+                                            const CallFailure& failure) const;
+  void open(Circuit& circuit, std::string reason, std::optional<std::chrono::seconds> wait,
+            Time now);
+  std::string why_down(const Circuit& circuit, Time now) const;
+
+  const BreakerSettings settings_;
+  std::vector<std::unique_ptr<Circuit>> circuits_;
+  std::atomic<int> open_count_{0};
+};
+
+}  // namespace yardmaster::agent
