@@ -105,7 +105,8 @@ void ModelHealth::open(Circuit& circuit, std::string reason,
   circuit.open = true;
   circuit.trial = false;
   circuit.reason = std::move(reason);
-  const milliseconds open_for = wait ? milliseconds(std::min(*wait, kLongestWait)) : circuit.open_for;
+  const milliseconds open_for =
+      wait ? milliseconds(std::min(*wait, kLongestWait)) : circuit.open_for;
   circuit.open_until = std::max(circuit.open_until, now + open_for);
 }
 

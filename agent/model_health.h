@@ -59,7 +59,7 @@ class ModelHealth {
 
   struct Status {
     State state = State::closed;
-    std::string reason;                  ///< why it opened; empty while closed
+    std::string reason;                     ///< why it opened; empty while closed
     std::chrono::milliseconds retry_in{0};  ///< until the next trial
   };
   Status status(std::size_t model, Time now) const;

@@ -15,11 +15,11 @@
 namespace yardmaster {
 namespace {
 
+using test::ScriptedServer;
 using ::testing::AnyOf;
 using ::testing::Eq;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using test::ScriptedServer;
 using Peer = ScriptedServer::Peer;
 
 constexpr char kAnswer[] =
@@ -54,8 +54,8 @@ class ChatFallback : public test::DaemonFixture {
   Reply ask(const std::string& model, const std::string& more = "",
             agent::HttpClient::Headers headers = {}) {
     return post("/v1/chat/completions",
-                R"({"model": ")" + model +
-                    R"(", "messages": [{"role": "user", "content": "hi"}])" + more + "}",
+                R"({"model": ")" + model + R"(", "messages": [{"role": "user", "content": "hi"}])" +
+                    more + "}",
                 std::move(headers));
   }
 
@@ -124,8 +124,7 @@ TEST_F(ChatFallback, EachFaultOfAnUpstreamIsAnsweredByAnotherModelAndAFailureOnR
       {"half of a chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{\"id\""},
       {"a chunk without a size", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n"},
       {"no HTTP", "SSH-2.0-OpenSSH\r\n\r\n"},
-      {"two lengths",
-       "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} "},
+      {"two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} "},
       {"invalid JSON", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{\"id\""},
       {"JSON that is no object", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"},
       {"an error with status 200",
@@ -194,9 +193,9 @@ TEST_F(ChatFallback, FiltersOfTheRequestHoldForEachAttempt) {
   EXPECT_EQ(only.status, 502u);
   EXPECT_THAT(only.error(), HasSubstr("model 'flaky' at upstream 'played': HTTP 500"));
   for (int i = 0; i < 3; ++i) {
-    EXPECT_EQ(ask("first", "", {{"x-yardmaster-deny-models", "small"}})
-                  .header("x-yardmaster-model"),
-              "large");
+    EXPECT_EQ(
+        ask("first", "", {{"x-yardmaster-deny-models", "small"}}).header("x-yardmaster-model"),
+        "large");
   }
 }
 
@@ -240,10 +239,12 @@ TEST_F(ChatFallback, ACircuitOpensIsShownAndKeepsTheModelOutUntilATrialSucceeds)
 }
 
 TEST_F(ChatFallback, ARefusedKeyOpensTheCircuitAtOnceAndRetryAfterIsRespected) {
-  serve([](Peer& peer, int request) {
-    peer.send(request == 0 ? status_answer("402 Payment Required")
-                           : status_answer("503 Oh", "Retry-After: 100\r\n"));
-  }, "", "breaker: {open_s: 0.01, max_open_s: 0.01}\n");
+  serve(
+      [](Peer& peer, int request) {
+        peer.send(request == 0 ? status_answer("402 Payment Required")
+                               : status_answer("503 Oh", "Retry-After: 100\r\n"));
+      },
+      "", "breaker: {open_s: 0.01, max_open_s: 0.01}\n");
   ask("first");
   EXPECT_THAT(std::string(health_of("flaky").at("reason").as_string()), HasSubstr("402"));
   while (health_of("flaky").at("circuit").as_string() != "half_open") {
