@@ -6,6 +6,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/read.hpp>
+#include <cstdio>
 #include <limits>
 
 namespace yardmaster::test {
@@ -13,6 +14,12 @@ namespace yardmaster::test {
 namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using asio::ip::tcp;
+
+std::string chunk(std::string_view bytes) {
+  char size[20];
+  std::snprintf(size, sizeof size, "%zx\r\n", bytes.size());
+  return std::string(size).append(bytes).append("\r\n");
+}
 
 ScriptedServer::Peer::Peer(tcp::socket socket, asio::ssl::context* tls, int number)
     : socket_(std::move(socket)), number_(number) {

@@ -21,6 +21,9 @@
 
 namespace yardmaster::test {
 
+/// The bytes as one chunk of a chunked body.
+std::string chunk(std::string_view bytes);
+
 /// A server on loopback that does to each connection what the test's script says: for playing
 /// upstreams, also broken ones. One thread a connection.
 class ScriptedServer {

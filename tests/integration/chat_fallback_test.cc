@@ -15,6 +15,7 @@
 namespace yardmaster {
 namespace {
 
+using test::chunk;
 using test::ScriptedServer;
 using ::testing::AnyOf;
 using ::testing::Eq;
@@ -106,8 +107,7 @@ TEST_F(ChatFallback, AnotherModelAnswersByADecisionOfItsOwn) {
 
 TEST_F(ChatFallback, AStreamThatBreaksBeforeItsFirstChunkFallsBack) {
   serve([](Peer& peer, int) {
-    peer.send(std::string(kHead) + "15\r\ndata: {\"error\":\"full\"}\r\n");
-    peer.send("2\r\n\n\n\r\n0\r\n\r\n");
+    peer.send(kHead + chunk("data: {\"error\":\"full\"}\n\n") + "0\r\n\r\n");
   });
   const Reply reply = ask("first", R"(, "stream": true)");
   ASSERT_EQ(reply.status, 200u) << reply.text;
@@ -154,6 +154,41 @@ TEST_F(ChatFallback, EachFaultOfAnUpstreamIsAnsweredByAnotherModelAndAFailureOnR
   }
   EXPECT_THAT(get("/metrics").text, HasSubstr("yardmaster_upstream_errors_total{model=\"flaky\"} " +
                                               std::to_string(faults.size())));
+}
+
+TEST_F(ChatFallback, WithoutAConnectionOrTlsAnotherModelAnswers) {
+  ScriptedServer plain([](Peer& peer) { peer.send("HTTP/1.1 400 This is no TLS\r\n\r\n"); });
+  more_upstreams_ =
+      ", {name: nobody, base_url: 'http://127.0.0.1:1/v1'}"
+      ", {name: plain, base_url: 'https://127.0.0.1:" +
+      std::to_string(plain.port()) + "/v1'}";
+  more_models_ =
+      "  - {name: unreachable, upstream: nobody}\n"
+      "  - {name: without-tls, upstream: plain}\n";
+  start(
+      "routers:\n"
+      "  - {name: first, policy: 'fixed:unreachable'}\n"
+      "  - {name: second, policy: 'fixed:without-tls'}\n");
+  for (const char* router : {"first", "second"}) {
+    for (const char* form : {"", R"(, "stream": true)"}) {
+      const Reply reply = ask(router, form);
+      EXPECT_EQ(reply.status, 200u) << router << ": " << reply.text;
+      EXPECT_EQ(reply.header("x-yardmaster-attempts"), "2") << router;
+    }
+  }
+}
+
+TEST_F(ChatFallback, StreamsThatBreakAgainAndAgainOpenTheCircuit) {
+  serve([](Peer& peer, int) {
+    peer.send(kHead + chunk("data: {\"choices\":[]}\n\n"));
+    peer.close();
+  });
+  int calls = 0;
+  while (health_of("flaky").at("circuit").as_string() == "closed" && calls < 100) {
+    EXPECT_THAT(ask("flaky", R"(, "stream": true)").text, HasSubstr("the stream broke"));
+    ++calls;
+  }
+  EXPECT_LT(calls, 100);
 }
 
 TEST_F(ChatFallback, SilenceEndsAtTheFirstBytesDeadlineAndFallsBack) {

@@ -13,6 +13,7 @@
 namespace yardmaster {
 namespace {
 
+using test::chunk;
 using test::ScriptedServer;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
@@ -27,12 +28,6 @@ constexpr char kUsage[] =
     "data: {\"id\":\"c1\",\"choices\":[],\"usage\":{\"prompt_tokens\":1000,"
     "\"completion_tokens\":2000}}\n\n";
 constexpr char kEnd[] = "data: [DONE]\n\n";
-
-std::string chunk(std::string_view bytes) {
-  char size[20];
-  std::snprintf(size, sizeof size, "%zx\r\n", bytes.size());
-  return std::string(size).append(bytes).append("\r\n");
-}
 
 class ChatStream : public test::DaemonFixture {
  protected:
