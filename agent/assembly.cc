@@ -1,5 +1,7 @@
 #include "agent/assembly.h"
 
+#include <spdlog/spdlog.h>
+
 #include <utility>
 
 namespace yardmaster::agent {
@@ -34,6 +36,10 @@ Result<Assembly> Assembly::make(const Config& config) {
     if (!encoder) return fail(encoder.error());
     assembly.encoders_.emplace(router.encoder, std::move(*encoder));
   }
+  for (const RouterConfig& router : config.routers) {
+    const env::Encoder& encoder = assembly.encoder_of(router);
+    assembly.encoder_states_.push_back({{router.encoder, encoder.version(), 0}, {}, {}});
+  }
   assembly.tokens_ = std::make_unique<env::TokenEstimator>(*assembly.pool_);
   return assembly;
 }
@@ -53,28 +59,96 @@ Result<std::unique_ptr<replay::Store>> Assembly::open_store(rocksdb::Env* env) c
   return replay::Store::open(std::move(options), *objective_);
 }
 
+/// Why the encoder cannot be used as it was; empty if it can.
+std::string Assembly::open_encoder(const EncoderInUse& use) {
+  auto& place = encoders_[use.name];
+  if (place == nullptr) {
+    auto opened = env::make_encoder(use.name);
+    if (!opened) {
+      encoders_.erase(use.name);
+      return opened.error().message;
+    }
+    place = std::move(*opened);
+  }
+  if (place->version() == use.version) return {};
+  return "its files or this program have changed, it is version " +
+         std::to_string(place->version()) + " now";
+}
+
+Status Assembly::settle_encoders(const replay::Store& store) {
+  std::error_code error;
+  std::filesystem::create_directories(data().snapshots(), error);
+  for (std::size_t i = 0; i < config_.routers.size(); ++i) {
+    const RouterConfig& router = config_.routers[i];
+    const EncoderInUse configured{router.encoder, encoder_of(router).version(), 0};
+    const auto file = encoder_state_file(data().snapshots(), router.name);
+    const auto stored = read_encoder_state(file);
+    if (!stored) {
+      return fail(stored.error().code,
+                  stored.error().message + "; remove it to let the config's encoder serve at once");
+    }
+    const std::string unusable = *stored ? open_encoder((*stored)->serving) : std::string();
+    EncoderPlan plan =
+        plan_encoders(router.name, *stored, configured, store.stats().rows, unusable);
+    if (!plan.notice.empty()) {
+      spdlog::log(plan.lost ? spdlog::level::warn : spdlog::level::info, "{}", plan.notice);
+    }
+    encoder_states_[i] = std::move(plan.state);
+    if (*stored == encoder_states_[i]) continue;
+    if (Status written = write_encoder_state(file, encoder_states_[i]); !written) return written;
+  }
+  return {};
+}
+
+LearningSpec Assembly::learning_spec(const RouterConfig& router, const EncoderInUse& use) const {
+  const env::Encoder& encoder = *encoders_.at(use.name);
+  LearningSpec spec;
+  spec.router = router.name;
+  spec.policy = policy_name(router);
+  spec.encoder = encoder.name();
+  spec.encoder_version = encoder.version();
+  spec.encode_rows_to = use.encode_rows_to;
+  spec.text_encoder = &encoder;
+  spec.options.dimension = encoder.dimension();
+  spec.options.seed = router.seed;
+  spec.options.exploration_floor = router.exploration_floor;
+  spec.options.half_life_decisions = router.half_life_decisions;
+  spec.options.device = config_.learner.device;
+  for (const env::ModelSpec& model : config_.models) spec.options.models.push_back(model.name);
+  spec.options.traits = env::ModelTraits(config_.models);
+  return spec;
+}
+
 Result<std::vector<std::unique_ptr<RouterLearner>>> Assembly::make_learners() const {
   std::vector<std::unique_ptr<RouterLearner>> learners;
-  for (const RouterConfig& router : config_.routers) {
-    const env::Encoder& encoder = encoder_of(router);
-    LearningSpec spec;
-    spec.router = router.name;
-    spec.policy = policy_name(router);
-    spec.encoder = encoder.name();
-    spec.encoder_version = encoder.version();
-    spec.options.dimension = encoder.dimension();
-    spec.options.seed = router.seed;
-    spec.options.exploration_floor = router.exploration_floor;
-    spec.options.half_life_decisions = router.half_life_decisions;
-    spec.options.device = config_.learner.device;
-    for (const env::ModelSpec& model : config_.models) spec.options.models.push_back(model.name);
-    spec.options.traits = env::ModelTraits(config_.models);
+  for (std::size_t i = 0; i < config_.routers.size(); ++i) {
     auto learner =
-        RouterLearner::make(std::move(spec), data().snapshots(), config_.learner.keep_snapshots);
+        RouterLearner::make(learning_spec(config_.routers[i], encoder_states_[i].serving),
+                            data().snapshots(), config_.learner.keep_snapshots);
     if (!learner) return fail(learner.error());
     learners.push_back(std::move(*learner));
   }
   return learners;
+}
+
+Result<std::vector<std::unique_ptr<Succession>>> Assembly::make_successions(
+    const replay::Store& store) const {
+  std::vector<std::unique_ptr<Succession>> successions(config_.routers.size());
+  for (std::size_t i = 0; i < config_.routers.size(); ++i) {
+    const EncoderState& state = encoder_states_[i];
+    if (!state.successor) continue;
+    const RouterConfig& router = config_.routers[i];
+    LearningSpec spec = learning_spec(router, *state.successor);
+    spec.successor = true;
+    auto learner =
+        RouterLearner::make(std::move(spec), data().snapshots(), config_.learner.keep_snapshots);
+    if (!learner) return fail(learner.error());
+    for (const std::string& refused : (*learner)->recover(store)) spdlog::warn("{}", refused);
+    successions[i] = std::make_unique<Succession>(
+        std::move(*learner), state, encoder_state_file(data().snapshots(), router.name),
+        router.encoder_trial_rows, *pool_);
+  }
+  return successions;
 }
 
 LearnerThreadOptions Assembly::learner_options() const {
@@ -125,7 +199,8 @@ std::unique_ptr<Services> Assembly::make_services(replay::Store& store,
                                              Authenticator(config_.keys), data(), config_.breaker);
   services->max_attempts = config_.fallback.max_attempts;
   services->decisions = store.stats().decisions;
-  for (const RouterConfig& router : config_.routers) {
+  for (std::size_t i = 0; i < config_.routers.size(); ++i) {
+    const RouterConfig& router = config_.routers[i];
     RouterSettings settings;
     settings.name = router.name;
     settings.observe = router.mode == RouterConfig::Mode::observe;
@@ -136,10 +211,16 @@ std::unique_ptr<Services> Assembly::make_services(replay::Store& store,
     settings.max_cost_weight = config_.objective.max_cost_weight;
     settings.budget = {router.budget_usd_per_query, router.budget_usd_per_day,
                        router.budget_exhausted == RouterConfig::Exhausted::refuse};
-    const env::Encoder& encoder = encoder_of(router);
+    const EncoderState& state = encoder_states_[i];
+    const env::Encoder& encoder = *encoders_.at(state.serving.name);
+    const env::Encoder* next =
+        state.successor ? encoders_.at(state.successor->name).get() : nullptr;
+    const auto thread_of = [&](const env::Encoder* each) {
+      return each != nullptr && each->is_slow() ? &services->encoding_thread(*each) : nullptr;
+    };
     services->routers.push_back(
-        {std::make_unique<Router>(std::move(settings), *pool_, encoder, *tokens_),
-         policy_name(router), encoder.is_slow() ? &services->encoding_thread(encoder) : nullptr});
+        {std::make_unique<Router>(std::move(settings), *pool_, encoder, *tokens_, next),
+         policy_name(router), thread_of(&encoder), thread_of(next)});
   }
   return services;
 }

@@ -72,8 +72,9 @@ struct RouterConfig {
   };
 
   std::string name = "auto";
-  std::string policy = "default";  ///< docs/policies.md lists them
-  std::string encoder = "static";  ///< docs/encoders.md lists them
+  std::string policy = "default";           ///< docs/policies.md lists them
+  std::string encoder = "static";           ///< docs/encoders.md lists them
+  std::uint64_t encoder_trial_rows = 1000;  ///< that a changed encoder must be no worse over
   Mode mode = Mode::serve;
   double share = 1;                  ///< part of the traffic that the policy decides
   std::string baseline;              ///< serves the rest; parse_config puts the first model here

@@ -78,6 +78,7 @@ void visit_router(FieldVisitor& visitor, RouterConfig& router) {
   visitor.text("name", router.name);
   visitor.text("policy", router.policy);
   visitor.text("encoder", router.encoder);
+  visitor.integer("encoder_trial_rows", router.encoder_trial_rows, 0, 1'000'000);
   visitor.choice_of("mode", kModes, router.mode);
   visitor.number("share", router.share, 0, 1);
   visitor.text("baseline", router.baseline);

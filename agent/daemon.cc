@@ -131,8 +131,11 @@ Status RunningDaemon::open_store() {
 
 /// Serving starts with everything learned that the store holds.
 Status RunningDaemon::start_learning() {
+  if (Status settled = assembly_->settle_encoders(*store_); !settled) return settled;
   auto learners = assembly_->make_learners();
   if (!learners) return fail(learners.error());
+  auto successions = assembly_->make_successions(*store_);
+  if (!successions) return fail(successions.error());
   for (const auto& learner : *learners) {
     for (const std::string& refused : learner->recover(*store_)) spdlog::warn("{}", refused);
   }
@@ -152,7 +155,7 @@ Status RunningDaemon::start_learning() {
     slots.push_back(slots_.back().get());
   }
   learner_ = std::make_unique<LearnerThread>(std::move(*learners), std::move(slots), *store_,
-                                             assembly_->learner_options());
+                                             assembly_->learner_options(), std::move(*successions));
   return {};
 }
 

@@ -13,12 +13,36 @@ namespace {
 constexpr std::size_t kRowsAtOnce = 256;
 constexpr int kLowestPriority = 19;
 
+SuccessorStatus describe(const Succession& succession) {
+  const LearnerStatus learner = succession.learner().status();
+  const EncoderTrial::Figures figures = succession.figures();
+  SuccessorStatus out;
+  out.encoder = succession.state().successor->name;
+  out.encoder_version = learner.encoder_version;
+  out.version = learner.version;
+  out.learned = learner.learned;
+  out.passed_over = learner.passed_over;
+  out.failed = learner.failed;
+  out.last_error = learner.last_error;
+  out.trial_rows = succession.trial_rows();
+  out.compared = figures.rows;
+  out.difference = figures.difference;
+  out.lower_bound = figures.lower_bound;
+  return out;
+}
+
 }  // namespace
 
 LearnerThread::LearnerThread(std::vector<std::unique_ptr<RouterLearner>> learners,
                              std::vector<PolicySlot*> slots, replay::Store& store,
-                             LearnerThreadOptions options)
-    : learners_(std::move(learners)), slots_(std::move(slots)), store_(store), options_(options) {
+                             LearnerThreadOptions options,
+                             std::vector<std::unique_ptr<Succession>> successions)
+    : learners_(std::move(learners)),
+      successions_(std::move(successions)),
+      slots_(std::move(slots)),
+      store_(store),
+      options_(options) {
+  successions_.resize(learners_.size());
   std::uint64_t lowest = learners_.empty() ? 0 : learners_.front()->version();
   for (const auto& learner : learners_) {
     published_.push_back(learner->version());
@@ -74,9 +98,37 @@ void LearnerThread::checkpoint(std::function<void(Status)> done) {
 void LearnerThread::status(std::function<void(std::vector<LearnerStatus>)> done) {
   post([this, done = std::move(done)] {
     std::vector<LearnerStatus> all;
-    for (const auto& learner : learners_) all.push_back(learner->status());
+    for (std::size_t i = 0; i < learners_.size(); ++i) {
+      all.push_back(serving(i).status());
+      if (const Succession* next = pending(i)) all.back().successor = describe(*next);
+    }
     done(std::move(all));
   });
+}
+
+RouterLearner& LearnerThread::serving(std::size_t router) const {
+  Succession* next = successions_[router].get();
+  return next != nullptr && next->took_over() ? next->learner() : *learners_[router];
+}
+
+/// The succession of a router that has not happened yet, or nullptr.
+Succession* LearnerThread::pending(std::size_t router) const {
+  Succession* next = successions_[router].get();
+  return next != nullptr && !next->took_over() ? next : nullptr;
+}
+
+std::vector<const RouterLearner*> LearnerThread::learners() const {
+  std::vector<const RouterLearner*> out;
+  for (std::size_t i = 0; i < learners_.size(); ++i) out.push_back(&serving(i));
+  return out;
+}
+
+std::vector<const Succession*> LearnerThread::successions() const {
+  std::vector<const Succession*> out;
+  for (const auto& each : successions_) {
+    if (each != nullptr) out.push_back(each.get());
+  }
+  return out;
 }
 
 void LearnerThread::post(std::function<void()> task) {
@@ -116,7 +168,7 @@ std::vector<std::function<void()>> LearnerThread::wait_for_work() {
   const auto ready = [&] { return stopping_ || !tasks_.empty() || (rows_waiting_ && !paused_); };
   bool unpublished = false;
   for (std::size_t i = 0; i < learners_.size(); ++i) {
-    unpublished = unpublished || published_[i] != learners_[i]->version();
+    unpublished = unpublished || published_[i] != serving(i).version();
   }
   const auto until = unpublished ? last_publish_ + options_.publish_interval
                                  : std::chrono::steady_clock::now() + options_.snapshot_interval;
@@ -127,41 +179,77 @@ std::vector<std::function<void()>> LearnerThread::wait_for_work() {
 
 /// Learns one block of rows; true if there may be more.
 bool LearnerThread::learn_some() {
+  bool more = false;
+  for (std::size_t i = 0; i < learners_.size(); ++i) more = advance_succession(i) || more;
   std::uint64_t after = ~std::uint64_t{0};
-  for (const auto& learner : learners_) {
-    if (!learner->failed()) after = std::min(after, learner->version());
+  for (std::size_t i = 0; i < learners_.size(); ++i) {
+    if (!serving(i).failed()) after = std::min(after, serving(i).version());
   }
-  if (after == ~std::uint64_t{0}) return false;
+  if (after == ~std::uint64_t{0}) return more;
   const auto rows = store_.rows_after(after, kRowsAtOnce);
   if (!rows) {
     spdlog::error("learner: training rows cannot be read: {}", rows.error().message);
     return false;
   }
-  for (const auto& learner : learners_) {
-    const bool was_failed = learner->failed();
-    learner->learn(*rows);
-    if (!was_failed && learner->failed()) {
-      spdlog::error("learner of router {}: {}", learner->status().router,
-                    learner->status().last_error);
-    }
-  }
+  for (std::size_t i = 0; i < learners_.size(); ++i) learn_rows(i, *rows);
   rows_since_save_ += rows->size();
   version_.store(rows->empty() ? after : rows->back().sequence, std::memory_order_relaxed);
-  return rows->size() == kRowsAtOnce;
+  return more || rows->size() == kRowsAtOnce;
+}
+
+void LearnerThread::learn_rows(std::size_t router, std::span<const TrainingRow> rows) {
+  RouterLearner& learner = serving(router);
+  Succession* next = pending(router);
+  const bool was_failed = learner.failed();
+  if (next != nullptr && next->learner().version() == learner.version()) {
+    next->learn_both(learner, rows, store_);
+  } else {
+    learner.learn(rows);
+  }
+  if (!was_failed && learner.failed()) {
+    spdlog::error("learner of router {}: {}", learner.router(), learner.status().last_error);
+  }
+  // At once and not with the next rows, which may be long in coming.
+  if (next != nullptr && next->ready(learner)) advance_succession(router);
+}
+
+/// Teaches a successor what it lacks, or lets it take over; true if it lacks more.
+bool LearnerThread::advance_succession(std::size_t router) {
+  Succession* next = pending(router);
+  if (next == nullptr) return false;
+  const RouterLearner& now = *learners_[router];
+  const auto more = next->catch_up(store_, now.failed() ? store_.stats().rows : now.version());
+  if (!more) spdlog::error("learner: {}", more.error().message);
+  if (!next->ready(now)) return more.value_or(false);
+  const EncoderTrial::Figures figures = next->figures();
+  const EncoderState before = next->state();
+  if (Status done = next->take_over(); !done) {
+    spdlog::error("router {}: the encoder {} cannot take over yet: {}", next->router(),
+                  before.successor->name, done.error().message);
+    return false;
+  }
+  published_[router] = ~std::uint64_t{0};  // whatever its version, it is another policy
+  spdlog::info(
+      "router {}: the encoder {} takes over from {}: over {} decisions its policy's mean reward is "
+      "{:+.4f} from the old one's, at least {:+.4f} with 95% confidence",
+      next->router(), before.successor->name, before.serving.name, figures.rows, figures.difference,
+      figures.lower_bound);
+  return false;
 }
 
 void LearnerThread::publish_if_due() {
   const auto now = std::chrono::steady_clock::now();
   if (now < last_publish_ + options_.publish_interval) return;
   for (std::size_t i = 0; i < learners_.size(); ++i) {
-    if (published_[i] == learners_[i]->version()) continue;
-    auto policy = learners_[i]->publish();
+    if (published_[i] == serving(i).version()) continue;
+    auto policy = serving(i).publish();
     if (policy) {
+      policy->successor = &serving(i) != learners_[i].get();
       slots_[i]->publish(std::move(*policy));
     } else {
       spdlog::error("learner: {}", policy.error().message);
     }
-    published_[i] = learners_[i]->version();
+    published_[i] = serving(i).version();
     last_publish_ = now;
   }
 }
@@ -178,8 +266,10 @@ Status LearnerThread::save_all() {
   last_save_ = std::chrono::steady_clock::now();
   rows_since_save_ = 0;
   Status result;
-  for (const auto& learner : learners_) {
-    if (Status saved = learner->save(); !saved) result = saved;
+  for (std::size_t i = 0; i < learners_.size(); ++i) {
+    if (Status saved = serving(i).save(); !saved) result = saved;
+    if (pending(i) == nullptr) continue;
+    if (Status saved = pending(i)->save(); !saved) result = saved;
   }
   keep_rows();
   return result;
@@ -187,7 +277,10 @@ Status LearnerThread::save_all() {
 
 void LearnerThread::keep_rows() {
   std::uint64_t oldest = ~std::uint64_t{0};
-  for (const auto& learner : learners_) oldest = std::min(oldest, learner->oldest_snapshot());
+  for (std::size_t i = 0; i < learners_.size(); ++i) {
+    oldest = std::min(oldest, serving(i).oldest_snapshot());
+    if (pending(i) != nullptr) oldest = std::min(oldest, pending(i)->learner().oldest_snapshot());
+  }
   if (!learners_.empty()) store_.keep_rows_after(oldest);
 }
 

@@ -12,6 +12,7 @@
 
 #include "agent/learning.h"
 #include "agent/policy_slot.h"
+#include "agent/succession.h"
 #include "replay/store.h"
 
 namespace yardmaster::agent {
@@ -28,9 +29,11 @@ struct LearnerThreadOptions {
 /// last published policies keep serving; status() and the log say what did.
 class LearnerThread {
  public:
-  /// `learners` and `slots` correspond; slots and store outlive this.
+  /// `learners` and `slots` correspond, and so do `successions`, if there are any: nullptr where
+  /// the router's encoder does not change. Slots and store outlive this.
   LearnerThread(std::vector<std::unique_ptr<RouterLearner>> learners,
-                std::vector<PolicySlot*> slots, replay::Store& store, LearnerThreadOptions options);
+                std::vector<PolicySlot*> slots, replay::Store& store, LearnerThreadOptions options,
+                std::vector<std::unique_ptr<Succession>> successions = {});
 
   /// Stops after the rows at hand and saves a last snapshot.
   ~LearnerThread();
@@ -50,8 +53,11 @@ class LearnerThread {
   /// `done` gets the status of every router, on the learner thread.
   void status(std::function<void(std::vector<LearnerStatus>)> done);
 
-  /// The learners, for those of their methods that any thread may call.
-  std::span<const std::unique_ptr<RouterLearner>> learners() const { return learners_; }
+  /// The learners that serve, for those of their methods that any thread may call.
+  std::vector<const RouterLearner*> learners() const;
+
+  /// The changes of encoders under way or made since the start, for the same.
+  std::vector<const Succession*> successions() const;
 
   /// The lowest version over all routers, for lag metrics.
   std::uint64_t version() const { return version_.load(std::memory_order_relaxed); }
@@ -63,12 +69,17 @@ class LearnerThread {
   void post(std::function<void()> task);
   std::vector<std::function<void()>> wait_for_work();
   bool learn_some();
+  void learn_rows(std::size_t router, std::span<const TrainingRow> rows);
+  bool advance_succession(std::size_t router);
+  RouterLearner& serving(std::size_t router) const;
+  Succession* pending(std::size_t router) const;
   void publish_if_due();
   void save_if_due();
   Status save_all();
   void keep_rows();
 
   std::vector<std::unique_ptr<RouterLearner>> learners_;
+  std::vector<std::unique_ptr<Succession>> successions_;  ///< as many; nullptr: none
   std::vector<PolicySlot*> slots_;
   std::vector<std::uint64_t> published_;
   replay::Store& store_;

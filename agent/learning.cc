@@ -8,6 +8,7 @@
 
 #include "env/objective.h"
 #include "env/observation.h"
+#include "env/query.h"
 
 namespace yardmaster::agent {
 namespace {
@@ -33,6 +34,8 @@ RouterLearner::RouterLearner(LearningSpec spec, std::unique_ptr<policies::Learne
     : spec_(std::move(spec)), learner_(std::move(learner)), snapshots_(std::move(snapshots)) {
   status_.router = spec_.router;
   status_.policy = spec_.policy;
+  status_.encoder = spec_.encoder;
+  status_.encoder_version = spec_.encoder_version;
 }
 
 Result<std::unique_ptr<RouterLearner>> RouterLearner::make(
@@ -47,12 +50,15 @@ std::unique_ptr<RouterLearner> RouterLearner::make(LearningSpec spec,
                                                    std::unique_ptr<policies::Learner> learner,
                                                    const std::filesystem::path& snapshot_directory,
                                                    std::size_t keep_snapshots) {
-  Snapshots snapshots(snapshot_directory, spec.router, fingerprint(spec), keep_snapshots);
+  // No router's name has a '~'.
+  const std::string name = spec.successor ? spec.router + "~next" : spec.router;
+  Snapshots snapshots(snapshot_directory, name, fingerprint(spec), keep_snapshots);
   return std::unique_ptr<RouterLearner>(
       new RouterLearner(std::move(spec), std::move(learner), std::move(snapshots)));
 }
 
 std::vector<std::string> RouterLearner::recover(const replay::Store& store) {
+  store_ = &store;
   LoadedSnapshot loaded = snapshots_.load_newest(*learner_, store.stats().rows);
   status_.version = loaded.version;
   if (loaded.version > 0) saved_version_ = loaded.version;
@@ -78,12 +84,18 @@ void RouterLearner::learn(std::span<const TrainingRow> rows) {
 }
 
 void RouterLearner::learn_one(const TrainingRow& row) {
-  if (row.features.encoder != spec_.encoder || row.features.version != spec_.encoder_version ||
-      row.features.values.size() != spec_.options.dimension) {
+  Status learned;
+  if (takes(row.features)) {
+    learned = learner_->learn(row);
+  } else if (auto features = features_of(row)) {
+    TrainingRow seen = row;
+    seen.features = std::move(*features);
+    learned = learner_->learn(seen);
+  } else {
     ++status_.passed_over;
     return;
   }
-  if (Status learned = learner_->learn(row); !learned) {
+  if (!learned) {
     ++status_.refused;
     status_.last_error =
         "row " + std::to_string(row.sequence) + " was not learned: " + learned.error().message;
@@ -94,6 +106,26 @@ void RouterLearner::learn_one(const TrainingRow& row) {
   for (const policies::NoticedChange& change : learner_->take_changes()) {
     note_change(change, row.sequence);
   }
+}
+
+bool RouterLearner::takes(const Features& features) const {
+  return features.encoder == spec_.encoder && features.version == spec_.encoder_version &&
+         features.values.size() == spec_.options.dimension;
+}
+
+/// Features of our encoder for a row that was made for another one. From before our time: of the
+/// query's text where the store has it, else those of the mean query, which teach how good each
+/// model is on the whole, and that is most of what there is to know.
+std::optional<Features> RouterLearner::features_of(const TrainingRow& row) const {
+  if (takes(row.successor_features)) return row.successor_features;
+  if (row.features.values.empty() || row.sequence > spec_.encode_rows_to) return std::nullopt;
+  Features made{spec_.encoder, spec_.encoder_version, std::vector<float>(spec_.options.dimension)};
+  if (spec_.text_encoder == nullptr || store_ == nullptr) return made;
+  const auto record = store_->find(row.decision);
+  if (record && record->decision.query) {
+    spec_.text_encoder->encode(env::query_from_text(*record->decision.query), made.values);
+  }
+  return made;
 }
 
 void RouterLearner::note_change(const policies::NoticedChange& change, std::uint64_t row) {
@@ -154,6 +186,16 @@ Status RouterLearner::save() {
     status_.last_error = saved.error().message;
     return saved;
   }
+  saved_version_ = status_.version;
+  return {};
+}
+
+Status RouterLearner::save_as_the_routers() {
+  Snapshots as_routers = snapshots_.of(spec_.router);
+  if (Status saved = as_routers.save(*learner_, status_.version); !saved) return saved;
+  if (spec_.successor) snapshots_.remove_all();
+  spec_.successor = false;
+  snapshots_ = std::move(as_routers);
   saved_version_ = status_.version;
   return {};
 }

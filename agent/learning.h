@@ -14,6 +14,7 @@
 #include "agent/policy_slot.h"
 #include "agent/snapshots.h"
 #include "base/training_row.h"
+#include "env/encoder.h"
 #include "policies/policy.h"
 #include "replay/store.h"
 
@@ -24,8 +25,32 @@ struct LearningSpec {
   std::string router;
   std::string policy;  ///< the config's name for it
   policies::PolicyOptions options;
-  std::string encoder;  ///< rows with other features are passed over
+  std::string encoder;  ///< rows without its features are passed over
   std::uint32_t encoder_version = 0;
+
+  /// Rows up to this one that have another encoder's features are learned all the same: encoded
+  /// anew by `text_encoder` where the store has their queries' text, else with zeros, the mean
+  /// query. The encoder outlives the learner.
+  std::uint64_t encode_rows_to = 0;
+  const env::Encoder* text_encoder = nullptr;
+
+  /// Of an encoder that is to take over: its snapshots have a name of their own until then.
+  bool successor = false;
+};
+
+/// Where the change of a router's encoder stands.
+struct SuccessorStatus {
+  std::string encoder;
+  std::uint32_t encoder_version = 0;
+  std::uint64_t version = 0;  ///< newest row looked at
+  std::uint64_t learned = 0;
+  std::uint64_t passed_over = 0;
+  bool failed = false;
+  std::string last_error;
+  std::uint64_t trial_rows = 0;  ///< that must be compared
+  std::uint64_t compared = 0;
+  double difference = 0;  ///< EncoderTrial::Figures
+  double lower_bound = 0;
 };
 
 /// Changes of one model that its outcomes showed and nobody announced.
@@ -41,13 +66,16 @@ struct ModelChanges {
 struct LearnerStatus {
   std::string router;
   std::string policy;
-  std::uint64_t version = 0;          ///< newest row looked at
-  std::uint64_t learned = 0;          ///< rows learned since the start of the process
-  std::uint64_t passed_over = 0;      ///< rows with no features, or another encoder's
-  std::uint64_t refused = 0;          ///< rows that the policy would not learn
-  std::string last_error;             ///< empty: none
-  bool failed = false;                ///< stopped learning; the last good policy serves
-  std::vector<ModelChanges> changes;  ///< models whose silent changes were noticed
+  std::string encoder;  ///< that serves
+  std::uint32_t encoder_version = 0;
+  std::optional<SuccessorStatus> successor;  ///< while its encoder changes
+  std::uint64_t version = 0;                 ///< newest row looked at
+  std::uint64_t learned = 0;                 ///< rows learned since the start of the process
+  std::uint64_t passed_over = 0;             ///< rows with no features, or another encoder's
+  std::uint64_t refused = 0;                 ///< rows that the policy would not learn
+  std::string last_error;                    ///< empty: none
+  bool failed = false;                       ///< stopped learning; the last good policy serves
+  std::vector<ModelChanges> changes;         ///< models whose silent changes were noticed
   std::vector<std::string> arms;
   std::vector<SnapshotInfo> snapshots;
 };
@@ -76,6 +104,13 @@ class RouterLearner {
   /// device) stops this learner for good: status().failed, and version() stays.
   void learn(std::span<const TrainingRow> rows);
 
+  /// Whether it learns from features such as these.
+  bool takes(const Features& features) const;
+
+  /// Of a successor that takes over: its snapshots go by the router's name from here on, and one of
+  /// the present state is written. Fails as save(), and then nothing has changed.
+  Status save_as_the_routers();
+
   /// Writes a snapshot unless the newest one already is of this version.
   Status save();
 
@@ -103,6 +138,7 @@ class RouterLearner {
  private:
   RouterLearner(LearningSpec spec, std::unique_ptr<policies::Learner> learner, Snapshots snapshots);
   void learn_one(const TrainingRow& row);
+  std::optional<Features> features_of(const TrainingRow& row) const;
   void count_reward(const TrainingRow& row);
   void note_change(const policies::NoticedChange& change, std::uint64_t row);
 
@@ -110,6 +146,7 @@ class RouterLearner {
   std::unique_ptr<policies::Learner> learner_;
   Snapshots snapshots_;
   LearnerStatus status_;
+  const replay::Store* store_ = nullptr;  ///< since recover()
   std::optional<std::uint64_t> saved_version_;
   std::atomic<double> reward_sum_ = 0;
   std::atomic<std::uint64_t> reward_count_ = 0;

@@ -13,6 +13,7 @@ namespace yardmaster::agent {
 struct PublishedPolicy {
   std::shared_ptr<const policies::Policy> policy;  ///< nullptr: none is valid, serve the baseline
   std::uint64_t version = 0;
+  bool successor = false;  ///< it decides on the features of the router's successor encoder
 };
 
 /// Where the learner publishes a router's policy and io threads read it. Publishing swaps a

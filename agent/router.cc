@@ -17,6 +17,22 @@ double expected_output_tokens(const env::Query& query) {
   return std::min(static_cast<double>(*query.max_output_tokens), kTypicalOutputTokens);
 }
 
+/// None where they were to be made ahead and could not be.
+Features encoded(const env::Encoder& encoder, const env::Query& query,
+                 const std::optional<std::vector<float>>& ahead) {
+  Features out;
+  if (ahead) {
+    out.values = *ahead;
+  } else {
+    out.values.resize(encoder.dimension());
+    encoder.encode(query, out.values);
+  }
+  if (out.values.empty()) return out;
+  out.encoder = encoder.name();
+  out.version = encoder.version();
+  return out;
+}
+
 std::string over_budget(double expected_usd, double left_usd) {
   char text[120];
   std::snprintf(text, sizeof text, "the budget: it is expected to cost %.3g USD, and %.3g is left",
@@ -39,8 +55,12 @@ std::size_t sample_index(std::span<const double> probabilities, Rng& rng) {
 }
 
 Router::Router(RouterSettings settings, const env::ModelPool& pool, const env::Encoder& encoder,
-               const env::TokenEstimator& tokens)
-    : settings_(std::move(settings)), pool_(pool), encoder_(encoder), tokens_(tokens) {
+               const env::TokenEstimator& tokens, const env::Encoder* successor)
+    : settings_(std::move(settings)),
+      pool_(pool),
+      encoder_(encoder),
+      tokens_(tokens),
+      successor_(successor) {
   if (settings_.budget.any()) pacer_ = std::make_unique<BudgetPacer>(settings_.budget);
   if (settings_.baseline.empty()) settings_.baseline = pool_.models().front().name;
 }
@@ -59,7 +79,7 @@ Result<Routed> Router::decide(const RouteRequest& request, const PublishedPolicy
   decision.time = now;
   decision.router = settings_.name;
   decision.session_id = request.session_id;
-  describe(request, decision);
+  describe(request, policy, decision);
   decision.weights = *weights_used;
   decision.policy_version = policy.version;
   decision.filtered = std::move(candidates->filtered);
@@ -120,18 +140,17 @@ Router::Choice Router::choice_among(const env::Candidates& candidates,
   return choice;
 }
 
-void Router::describe(const RouteRequest& request, Decision& decision) const {
+void Router::describe(const RouteRequest& request, const PublishedPolicy& policy,
+                      Decision& decision) const {
   const env::Query& query = *request.query;
   if (settings_.store_queries) decision.query = query.text;
-  if (!request.features) {
-    decision.features.values.resize(encoder_.dimension());
-    encoder_.encode(query, decision.features.values);
+  if (successor_ != nullptr && policy.successor) {
+    decision.features = encoded(*successor_, query, request.successor_features);
   } else {
-    decision.features.values = *request.features;
-  }
-  if (!decision.features.values.empty()) {
-    decision.features.encoder = encoder_.name();
-    decision.features.version = encoder_.version();
+    decision.features = encoded(encoder_, query, request.features);
+    if (successor_ != nullptr) {
+      decision.successor_features = encoded(*successor_, query, request.successor_features);
+    }
   }
   decision.weights = settings_.weights;
   decision.estimated_input_tokens = static_cast<std::uint32_t>(tokens_.estimate(query));

@@ -43,8 +43,10 @@ struct RouteRequest {
   std::string session_id;
 
   /// Made ahead, for a slow encoder: nothing means that the router encodes the query itself, empty
-  /// that it could not be encoded, and that the baseline serves it.
+  /// that it could not be encoded, and that the baseline serves it. The same for the encoder that
+  /// is to take over.
   std::optional<std::vector<float>> features;
+  std::optional<std::vector<float>> successor_features;
 
   /// Why a model is not to be chosen now, in the pool's order; empty: each may be.
   std::vector<std::string> down;
@@ -72,9 +74,10 @@ struct Routed {
 /// thread-safe; any thread.
 class Router {
  public:
-  /// All references outlive the router.
+  /// All references outlive the router. With a successor, queries are encoded by both encoders
+  /// until its policy serves.
   Router(RouterSettings settings, const env::ModelPool& pool, const env::Encoder& encoder,
-         const env::TokenEstimator& tokens);
+         const env::TokenEstimator& tokens, const env::Encoder* successor = nullptr);
 
   const RouterSettings& settings() const { return settings_; }
 
@@ -88,8 +91,10 @@ class Router {
   /// and of decisions that were not served.
   BudgetPacer* pacer() const { return pacer_.get(); }
 
-  /// Fills what a decision says of the request itself: features, weights, its text if it is kept.
-  void describe(const RouteRequest& request, Decision& decision) const;
+  /// Fills what a decision says of the request itself: features as `policy` takes them, weights,
+  /// its text if it is kept.
+  void describe(const RouteRequest& request, const PublishedPolicy& policy,
+                Decision& decision) const;
 
  private:
   /// What the decision can be made among.
@@ -117,6 +122,7 @@ class Router {
   const env::ModelPool& pool_;
   const env::Encoder& encoder_;
   const env::TokenEstimator& tokens_;
+  const env::Encoder* successor_;
   std::unique_ptr<BudgetPacer> pacer_;
 };
 

@@ -1,15 +1,13 @@
 #include "agent/snapshots.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <boost/crc.hpp>
 #include <charconv>
-#include <cstring>
 #include <fstream>
 #include <optional>
 #include <sstream>
+
+#include "agent/atomic_file.h"
 
 namespace yardmaster::agent {
 namespace {
@@ -90,39 +88,6 @@ Result<std::string> read_file(const fs::path& path) {
   return std::move(bytes).str();
 }
 
-/// Writes and syncs `bytes` as `path`, all or nothing.
-Status write_file(const fs::path& path, std::string_view bytes) {
-  const auto failed = [&](int error) {
-    return fail(ErrorCode::io, "snapshot " + path.string() + " could not be written: " +
-                                   std::strerror(error) + "; older snapshots stay");
-  };
-  const fs::path partial = path.string() + ".partial";
-  const int file = ::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) return failed(errno);
-  int error = 0;
-  while (!bytes.empty() && error == 0) {
-    const ssize_t written = ::write(file, bytes.data(), bytes.size());
-    if (written > 0) {
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno != EINTR) {
-      error = errno;
-    }
-  }
-  if (error == 0 && ::fsync(file) != 0) error = errno;
-  if (::close(file) != 0 && error == 0) error = errno;
-  if (error == 0 && ::rename(partial.c_str(), path.c_str()) != 0) error = errno;
-  if (error != 0) {
-    ::unlink(partial.c_str());
-    return failed(error);
-  }
-  const int directory = ::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory >= 0) {
-    ::fsync(directory);
-    ::close(directory);
-  }
-  return {};
-}
-
 /// The version in "ROUTER-VERSION.snapshot", nothing for other files.
 std::optional<std::uint64_t> version_in_name(std::string_view name, std::string_view router) {
   if (!name.starts_with(router) || !name.ends_with(kSuffix)) return std::nullopt;
@@ -160,10 +125,21 @@ Status Snapshots::save(const policies::Learner& learner, std::uint64_t version) 
   fs::create_directories(directory_, error);
   const fs::path path =
       directory_ / (router_ + "-" + std::to_string(version) + std::string(kSuffix));
-  if (Status written = write_file(path, bytes); !written) return written;
+  if (Status written = write_file(path, bytes); !written) {
+    return fail(written.error().code, "snapshot " + written.error().message);
+  }
   const std::vector<SnapshotInfo> kept = list();
   for (std::size_t i = keep_; i < kept.size(); ++i) fs::remove(kept[i].path, error);
   return {};
+}
+
+Snapshots Snapshots::of(std::string router) const {
+  return {directory_, std::move(router), fingerprint_, keep_};
+}
+
+void Snapshots::remove_all() {
+  std::error_code error;
+  for (const SnapshotInfo& file : files_of_router()) fs::remove(file.path, error);
 }
 
 LoadedSnapshot Snapshots::load_newest(policies::Learner& learner, std::uint64_t newest_row) const {

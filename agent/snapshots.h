@@ -38,6 +38,12 @@ class Snapshots {
   /// Fails with io when the disk refuses; older snapshots then stay.
   Status save(const policies::Learner& learner, std::uint64_t version);
 
+  /// Those of the same state by another router's name.
+  Snapshots of(std::string router) const;
+
+  /// Removes every file by this name, of whatever fingerprint.
+  void remove_all();
+
   /// Loads the newest good snapshot whose version is at most `newest_row`; a state that has
   /// learned rows that the store does not have (after a power cut, or an older backup) must never
   /// serve, so its file is renamed to .refused. Damaged ones are passed over. Each gets a sentence

@@ -44,6 +44,7 @@ struct Decision {
   std::string session_id;            ///< empty: none
   std::optional<std::string> query;  ///< kept only where the config says so
   Features features;                 ///< empty where the client named the model
+  Features successor_features;       ///< of the encoder that is to take over; empty: none is
 
   std::vector<std::string> candidates;
   std::vector<double> propensities;  ///< in the order of candidates; sums to 1

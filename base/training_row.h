@@ -31,6 +31,7 @@ struct TrainingRow {
   DecisionId decision;                  ///< nil for imported rows
   Timestamp time;
   Features features;
+  Features successor_features;  ///< as Decision's: a learner takes those of its own encoder
   ObjectiveWeights weights;
   std::uint64_t policy_version = 0;
   std::vector<ArmOutcome> outcomes;

@@ -11,6 +11,10 @@ namespace {
 constexpr std::uint8_t kLayout = 1;
 constexpr std::uint8_t kStreamedLayout = 2;  // of outcomes with first_token_s
 
+// Of decisions and training rows that have features of two encoders; the others keep layout 1, so
+// that a store without a change of encoder can be read by versions that knew of none.
+constexpr std::uint8_t kTwoEncodersLayout = 2;
+
 enum class EventKind : std::uint8_t { outcome = 1, feedback = 2 };
 
 // Parts ------------------------------------------------------------------------------------
@@ -178,6 +182,14 @@ void take_candidates(ByteReader& in, Decision& decision) {
   }
 }
 
+std::uint8_t layout_of(const Features& successor_features) {
+  return successor_features == Features() ? kLayout : kTwoEncodersLayout;
+}
+
+void put_if_any(ByteWriter& out, const Features& successor_features) {
+  if (successor_features != Features()) put(out, successor_features);
+}
+
 // Envelope ---------------------------------------------------------------------------------
 
 /// Reads the layout's version, then the value with `take`, and wants nothing to be left over.
@@ -211,7 +223,7 @@ auto decode_with(std::string_view bytes, const char* what, Take take, std::uint8
 void encode(const StoredDecision& value, std::string& out) {
   const Decision& decision = value.decision;
   ByteWriter writer(out);
-  writer.put_byte(kLayout);
+  writer.put_byte(layout_of(decision.successor_features));
   put(writer, value.deadline);
   put(writer, decision.id);
   put(writer, decision.time);
@@ -228,6 +240,7 @@ void encode(const StoredDecision& value, std::string& out) {
   writer.put_double(decision.price_reference);
   writer.put_double(decision.estimated_cost_usd);
   writer.put_varint(decision.estimated_input_tokens);
+  put_if_any(writer, decision.successor_features);
 }
 
 void encode(const Event& value, std::string& out) {
@@ -247,7 +260,7 @@ void encode(const Event& value, std::string& out) {
 
 void encode(const TrainingRow& value, std::string& out) {
   ByteWriter writer(out);
-  writer.put_byte(kLayout);
+  writer.put_byte(layout_of(value.successor_features));
   writer.put_varint(value.sequence);
   writer.put_varint(value.decision_sequence);
   put(writer, value.decision);
@@ -259,6 +272,7 @@ void encode(const TrainingRow& value, std::string& out) {
   writer.put_varint(value.outcomes.size());
   for (const ArmOutcome& arm : value.outcomes) put(writer, arm);
   put(writer, value.replaces);
+  put_if_any(writer, value.successor_features);
 }
 
 void encode(const JoinMark& value, std::string& out) {
@@ -290,7 +304,7 @@ void encode(const Counters& value, std::string& out) {
 // Decoding ---------------------------------------------------------------------------------
 
 Result<StoredDecision> decode_decision(std::string_view bytes) {
-  return decode_with(bytes, "decision", [](ByteReader& in, std::uint8_t) {
+  const auto take = [](ByteReader& in, std::uint8_t layout) {
     StoredDecision value;
     Decision& decision = value.decision;
     value.deadline = take_time(in);
@@ -308,8 +322,10 @@ Result<StoredDecision> decode_decision(std::string_view bytes) {
     decision.price_reference = in.take_double();
     decision.estimated_cost_usd = in.take_double();
     decision.estimated_input_tokens = take_varint32(in);
+    if (layout >= kTwoEncodersLayout) decision.successor_features = take_features(in);
     return value;
-  });
+  };
+  return decode_with(bytes, "decision", take, kTwoEncodersLayout);
 }
 
 Result<Event> decode_event(std::string_view bytes) {
@@ -327,7 +343,7 @@ Result<Event> decode_event(std::string_view bytes) {
 }
 
 Result<TrainingRow> decode_row(std::string_view bytes) {
-  return decode_with(bytes, "training row", [](ByteReader& in, std::uint8_t) {
+  const auto take = [](ByteReader& in, std::uint8_t layout) {
     constexpr std::size_t kLeastArmBytes = 1 + 2 * sizeof(double) + 3;
     TrainingRow row;
     row.sequence = in.take_varint();
@@ -341,8 +357,10 @@ Result<TrainingRow> decode_row(std::string_view bytes) {
     row.outcomes.resize(in.take_count(kLeastArmBytes));
     for (ArmOutcome& arm : row.outcomes) arm = take_arm(in);
     row.replaces = take_optional_arm(in);
+    if (layout >= kTwoEncodersLayout) row.successor_features = take_features(in);
     return row;
-  });
+  };
+  return decode_with(bytes, "training row", take, kTwoEncodersLayout);
 }
 
 Result<JoinMark> decode_join_mark(std::string_view bytes) {

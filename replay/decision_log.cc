@@ -333,6 +333,8 @@ void read_decision(Fields& line, Decision& decision) {
   decision.session_id = line.text("session_id");
   if (line.find("query") != nullptr) decision.query = line.text("query");
   line.object("features", [&](Fields& fields) { decision.features = read_features(fields); });
+  line.object("successor_features",
+              [&](Fields& fields) { decision.successor_features = read_features(fields); });
   read_candidates(line, decision);
   decision.router = line.text("router");
   line.object("weights", [&](Fields& fields) {
@@ -362,6 +364,9 @@ std::string to_json_line(const DecisionRecord& record) {
     line.text_if_any("session_id", decision.session_id);
     if (decision.query) line.text("query", *decision.query);
     if (decision.features != Features()) write(decision.features, line.member("features"));
+    if (decision.successor_features != Features()) {
+      write(decision.successor_features, line.member("successor_features"));
+    }
     write_candidates(decision, line);
     line.text("model", decision.model());
     line.text("router", decision.router);

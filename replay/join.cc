@@ -9,6 +9,7 @@ TrainingRow make_row(const Join& join, ArmOutcome values) {
   row.decision = join.id;
   row.time = join.time;
   row.features = join.features;
+  row.successor_features = join.successor_features;
   row.weights = join.weights;
   row.policy_version = join.policy_version;
   row.outcomes.push_back(std::move(values));
@@ -29,6 +30,7 @@ Join start_join(std::uint64_t sequence, const StoredDecision& stored) {
   join.time = decision.time;
   join.deadline = stored.deadline;
   join.features = decision.features;
+  join.successor_features = decision.successor_features;
   join.weights = decision.weights;
   join.policy_version = decision.policy_version;
   join.arm.model = decision.model();

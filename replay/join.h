@@ -20,6 +20,7 @@ struct Join {
   Timestamp time;
   Timestamp deadline;  ///< the end of the reward window
   Features features;
+  Features successor_features;
   ObjectiveWeights weights;
   std::uint64_t policy_version = 0;
   ArmOutcome arm;  ///< the chosen model, its propensity and price reference; values unset

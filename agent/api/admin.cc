@@ -17,6 +17,23 @@ namespace json = boost::json;
 
 namespace {
 
+json::object describe(const SuccessorStatus& status) {
+  json::object object{{"encoder", status.encoder},
+                      {"encoder_version", status.encoder_version},
+                      {"policy_version", status.version},
+                      {"rows_learned", status.learned},
+                      {"rows_passed_over", status.passed_over},
+                      {"failed", status.failed},
+                      {"trial",
+                       {{"rows", status.compared},
+                        {"rows_needed", status.trial_rows},
+                        {"difference", status.difference},
+                        {"lower_bound", status.lower_bound},
+                        {"lower_bound_needed", -EncoderTrial::kMargin}}}};
+  if (!status.last_error.empty()) object["last_error"] = status.last_error;
+  return object;
+}
+
 json::object describe(const LearnerStatus& status) {
   json::array snapshots;
   for (const SnapshotInfo& snapshot : status.snapshots) {
@@ -32,6 +49,8 @@ json::object describe(const LearnerStatus& status) {
   }
   json::object object{{"router", status.router},
                       {"policy", status.policy},
+                      {"encoder", status.encoder},
+                      {"encoder_version", status.encoder_version},
                       {"policy_version", status.version},
                       {"rows_learned", status.learned},
                       {"rows_passed_over", status.passed_over},
@@ -41,6 +60,7 @@ json::object describe(const LearnerStatus& status) {
                       {"changes_detected", std::move(changes)},
                       {"snapshots", std::move(snapshots)}};
   if (!status.last_error.empty()) object["last_error"] = status.last_error;
+  if (status.successor) object["successor"] = describe(*status.successor);
   return object;
 }
 
@@ -63,7 +83,8 @@ Result<std::filesystem::path> make_backup(const DataDirectory& data, Timestamp n
   std::vector<fs::path> snapshots;
   for (fs::directory_iterator file(data.snapshots(), error), end; !error && file != end;
        file.increment(error)) {
-    if (file->path().extension() == ".snapshot") snapshots.push_back(file->path());
+    const auto kind = file->path().extension();
+    if (kind == ".snapshot" || kind == ".json") snapshots.push_back(file->path());
   }
   if (Status copied = store.backup(copy.store()); !copied) return fail(copied.error());
   for (const fs::path& snapshot : snapshots) {

@@ -47,6 +47,9 @@ class Api {
   class ChatStream;
 
   boost::asio::awaitable<void> encode(const RouterService& service, RouteRequest& request);
+  static boost::asio::awaitable<std::vector<float>> encode_ahead(EncodingThread& thread,
+                                                                 const env::Query& query);
+  const PublishedPolicy& policy_of(const RouterService& service);
   Result<Routed> decide(const RouterService& service, const RouteRequest& request);
   void take_back(const RouterService& service, const Routed& routed);
   void count_cost(const DecisionId& id, std::optional<double> cost_usd);

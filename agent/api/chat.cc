@@ -32,7 +32,8 @@ Decision Api::direct_decision(const env::ModelSpec& model, const RouteRequest& o
   decision.session_id = options.session_id;
   decision.candidates = {model.name};
   decision.propensities = {1.0};
-  services_.routers.front().router->describe(options, decision);
+  const RouterService& first = services_.routers.front();
+  first.router->describe(options, policy_of(first), decision);
   decision.price_reference = model.price_reference();
   return decision;
 }
@@ -45,7 +46,7 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_first(ChatRun& run) {
   run.options.down = services_.health.down(SteadyClock::now());
   if (run.service == nullptr) co_return co_await choose_named(run);
   run.options.baseline_only = services_.store_failed.load(std::memory_order_relaxed);
-  if (run.service->encoding != nullptr) co_await encode(*run.service, run.options);
+  co_await encode(*run.service, run.options);
   co_return co_await choose_routed(run);
 }
 
@@ -70,8 +71,7 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_named(ChatRun& run) {
                                                "; try again later, or send \"auto\"");
   }
   services_.health.begin(index, SteadyClock::now());
-  const RouterService& first = services_.routers.front();
-  if (first.encoding != nullptr) co_await encode(first, run.options);
+  co_await encode(services_.routers.front(), run.options);
   target.decision = direct_decision(*target.model, run.options);
   target.logged = (co_await log_decision(target.decision)).has_value();
   co_return target;

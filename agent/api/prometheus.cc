@@ -176,7 +176,7 @@ void add_learners(const Services& services, std::vector<MetricFamily>& families)
       family("policy_changes_detected_total",
              "Silent changes of a model that a router's policy noticed since the start.",
              MetricType::Counter, {});
-  for (const auto& learner : services.learner.learners()) {
+  for (const RouterLearner* learner : services.learner.learners()) {
     for (const env::ModelSpec& model : services.pool.models()) {
       double changes = 0;
       for (const ModelChanges& each : learner->changes()) {
@@ -196,6 +196,34 @@ void add_learners(const Services& services, std::vector<MetricFamily>& families)
   families.push_back(std::move(sum));
   families.push_back(std::move(count));
   families.push_back(std::move(changed));
+}
+
+void add_successions(const Services& services, std::vector<MetricFamily>& families) {
+  MetricFamily pending = family("encoder_succession",
+                                "1 while a router's new encoder learns beside the one that serves, "
+                                "0 since it took over.",
+                                MetricType::Gauge, {});
+  MetricFamily rows =
+      family("encoder_trial_rows", "Decisions that its trial has compared.", MetricType::Gauge, {});
+  MetricFamily difference =
+      family("encoder_trial_difference",
+             "Mean reward of the new encoder's policy minus the serving one's in the trial.",
+             MetricType::Gauge, {});
+  MetricFamily bound =
+      family("encoder_trial_lower_bound", "Lower bound of that difference with 95% confidence.",
+             MetricType::Gauge, {});
+  for (const Succession* each : services.learner.successions()) {
+    const Labels labels{{"router", each->router()}};
+    const EncoderTrial::Figures figures = each->figures();
+    pending.metric.push_back(gauge(each->took_over() ? 0 : 1, labels));
+    rows.metric.push_back(gauge(static_cast<double>(figures.rows), labels));
+    difference.metric.push_back(gauge(figures.difference, labels));
+    bound.metric.push_back(gauge(figures.lower_bound, labels));
+  }
+  if (pending.metric.empty()) return;
+  for (MetricFamily* each : {&pending, &rows, &difference, &bound}) {
+    families.push_back(std::move(*each));
+  }
 }
 
 void add_budgets(const Services& services, std::vector<MetricFamily>& families) {
@@ -245,6 +273,7 @@ std::string prometheus_text(const Services& services) {
   add_store(services, families);
   add_budgets(services, families);
   add_learners(services, families);
+  add_successions(services, families);
   std::ostringstream out;
   prometheus::TextSerializer().Serialize(out, families);
   return std::move(out).str();

@@ -62,21 +62,35 @@ std::string route_body(const Routed& routed, bool explain, bool degraded) {
 
 }  // namespace
 
-/// Has a slow encoder's thread encode the query. Where it cannot, there are no features: the
-/// baseline serves, and the policy learns nothing of it.
-asio::awaitable<void> Api::encode(const RouterService& service, RouteRequest& request) {
-  EncodingThread& thread = *service.encoding;
-  request.features = thread.cached(*request.query);
-  if (request.features) co_return;
-  auto start = [&](EncodingThread::Done done) { thread.encode(*request.query, std::move(done)); };
+/// Features from a slow encoder's thread; empty where it cannot make them.
+asio::awaitable<std::vector<float>> Api::encode_ahead(EncodingThread& thread,
+                                                      const env::Query& query) {
+  if (auto known = thread.cached(query)) co_return std::move(*known);
+  auto start = [&](EncodingThread::Done done) { thread.encode(query, std::move(done)); };
   auto made = co_await await_callback<Result<EncodingThread::Features>>(start);
-  request.features = made ? std::move(*made) : EncodingThread::Features();
-  if (!made) request.baseline_only = true;
+  co_return made ? std::move(*made) : EncodingThread::Features();
+}
+
+/// Has the threads of slow encoders encode the query. Without features of the encoder that serves
+/// the baseline does, and the policy learns nothing of it.
+asio::awaitable<void> Api::encode(const RouterService& service, RouteRequest& request) {
+  const bool successor_serves = policy_of(service).successor;
+  if (service.encoding != nullptr && !successor_serves) {
+    request.features = co_await encode_ahead(*service.encoding, *request.query);
+    if (request.features->empty()) request.baseline_only = true;
+  }
+  if (service.successor_encoding != nullptr) {
+    request.successor_features = co_await encode_ahead(*service.successor_encoding, *request.query);
+    if (successor_serves && request.successor_features->empty()) request.baseline_only = true;
+  }
+}
+
+const PublishedPolicy& Api::policy_of(const RouterService& service) {
+  return context_.policies[static_cast<std::size_t>(&service - services_.routers.data())].current();
 }
 
 Result<Routed> Api::decide(const RouterService& service, const RouteRequest& request) {
-  const auto index = static_cast<std::size_t>(&service - services_.routers.data());
-  return service.router->decide(request, context_.policies[index].current(),
+  return service.router->decide(request, policy_of(service),
                                 services_.decisions.load(std::memory_order_relaxed),
                                 services_.clock(), context_.rng);
 }
@@ -123,7 +137,7 @@ asio::awaitable<HttpResponse> Api::route(HttpRequest request, Caller) {
   }
   options->down = services_.health.down(std::chrono::steady_clock::now());
   options->baseline_only = services_.store_failed.load(std::memory_order_relaxed);
-  if (service->encoding != nullptr) co_await encode(*service, *options);
+  co_await encode(*service, *options);
   auto routed = decide(*service, *options);
   if (!routed) co_return to_response(routed.error());
 

@@ -31,6 +31,7 @@ struct RouterService {
   std::unique_ptr<Router> router;
   std::string policy;                  ///< name in the config
   EncodingThread* encoding = nullptr;  ///< of a slow encoder; nullptr: the io thread encodes
+  EncodingThread* successor_encoding = nullptr;  ///< the same of the encoder that is to take over
 };
 
 /// What all io threads share. Everything referred to outlives them.

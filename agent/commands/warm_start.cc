@@ -37,9 +37,30 @@ Result<const RouterConfig*> find_router(const Config& config, const std::string&
               "the config has no router " + name + "; name one of its routers");
 }
 
+/// The same for encoders that are to take over, which is the running daemon's to decide.
+Status learn_successors(const Assembly& assembly, const replay::Store& store) {
+  auto successions = assembly.make_successions(store);
+  if (!successions) return fail(successions.error());
+  for (const auto& succession : *successions) {
+    if (succession == nullptr) continue;
+    for (bool more = true; more;) {
+      const auto left = succession->catch_up(store, store.stats().rows);
+      if (!left) return fail(left.error());
+      more = *left;
+    }
+    if (Status saved = succession->save(); !saved) return saved;
+    const LearnerStatus status = succession->learner().status();
+    std::cout << "router " << status.router << ", its next encoder "
+              << succession->state().successor->name << ": learned " << status.learned
+              << " rows, passed over " << status.passed_over << '\n';
+  }
+  return {};
+}
+
 /// The learners' newest states, the new rows included, as snapshots on disk: the daemon then
 /// starts with them.
-Status learn(const Assembly& assembly, const replay::Store& store) {
+Status learn(Assembly& assembly, const replay::Store& store) {
+  if (Status settled = assembly.settle_encoders(store); !settled) return settled;
   auto learners = assembly.make_learners();
   if (!learners) return fail(learners.error());
   for (const auto& learner : *learners) {
@@ -63,7 +84,7 @@ Status learn(const Assembly& assembly, const replay::Store& store) {
                   "router " + status.router + " cannot learn: " + status.last_error);
     }
   }
-  return {};
+  return learn_successors(assembly, store);
 }
 
 Result<LogReport> append_log(const WarmStartArguments& arguments, std::optional<LogFormat> format,
@@ -86,7 +107,7 @@ int run_warm_start(const WarmStartArguments& arguments) {
   if (!config) return failed(config.error());
   const auto router = find_router(*config, arguments.router);
   if (!router) return failed(router.error());
-  const auto assembly = Assembly::make(*config);
+  auto assembly = Assembly::make(*config);
   if (!assembly) return failed(assembly.error());
   const auto store = assembly->open_store();
   if (!store) return failed(store.error());

@@ -15,6 +15,7 @@ Result<Evaluator> Evaluator::make(const EvaluationOptions& options, const env::M
   made.dimension = dimension;
   made.seed = options.seed;
   for (const env::ModelSpec& model : pool.models()) made.models.push_back(model.name);
+  made.traits = env::ModelTraits(pool.models());
   for (const std::string& name : options.policies) {
     auto learner = policies::make_learner(name, made);
     if (!learner) return fail(learner.error());

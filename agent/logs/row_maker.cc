@@ -141,6 +141,11 @@ Result<Features> RowMaker::features_of(const Decision& decision) const {
       logged.values.size() == encoder_.dimension()) {
     return logged;
   }
+  const Features& other = decision.successor_features;
+  if (other.encoder == encoder_.name() && other.version == encoder_.version() &&
+      other.values.size() == encoder_.dimension()) {
+    return other;
+  }
   if (decision.query) return encode(env::query_from_text(*decision.query));
   if (logged.encoder.empty()) {
     return fail(ErrorCode::unsupported, "the line has neither features nor the query's text");

@@ -69,7 +69,7 @@ models:
      scores: {mmlu: 88.7, elo: -1}}
   - {name: vendor/small, upstream: sim}
 routers:
-  - {name: auto, policy: "fixed:big", encoder: hash, mode: observe, share: 0.25,
+  - {name: auto, policy: "fixed:big", encoder: hash, encoder_trial_rows: 50, mode: observe, share: 0.25,
      baseline: vendor/small, exploration_floor: 0.01, half_life_decisions: 1e5, seed: 4}
 fallback: {max_attempts: 2}
 breaker: {consecutive_failures: 3, failure_rate: 0.25, open_s: 1.5, max_open_s: 6}
@@ -116,6 +116,7 @@ keys: [{name: app, sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410f
   EXPECT_EQ(config->breaker.failure_rate, 0.25);
   EXPECT_EQ(config->breaker.open, milliseconds(1500));
   EXPECT_EQ(config->breaker.max_open, milliseconds(6000));
+  EXPECT_EQ(config->routers[0].encoder_trial_rows, 50u);
   EXPECT_EQ(config->objective.latency_weight, 0.5);
   ASSERT_EQ(config->objective.metrics.size(), 2u);
   EXPECT_EQ(config->objective.metrics[0].metric, "solved");

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "agent/learner_thread.h"
+#include "env/encoder.h"
+#include "env/query.h"
 #include "tests/unit/agent/learning_fixture.h"
 
 namespace yardmaster::agent {
@@ -46,6 +48,130 @@ TEST_F(LearningTest, RowsOfAnotherEncoderOrWithoutFeaturesArePassedOverAndCounte
   EXPECT_EQ(learner->version(), 4u);
   EXPECT_EQ(learner->status().learned, 1u);
   EXPECT_EQ(learner->status().passed_over, 3u);
+}
+
+TEST_F(LearningTest, ARowOfTwoEncodersTeachesTheLearnersOfBoth) {
+  LearningSpec other = spec("lints");
+  other.encoder = "other";
+  other.successor = true;
+  auto make = [&](const LearningSpec& which, const char* folder) {
+    return std::move(RouterLearner::make(which, dir_.path() / folder, 3).value());
+  };
+  std::vector<TrainingRow> both, firsts, seconds;
+  for (std::uint64_t i = 1; i <= 50; ++i) {
+    TrainingRow row = random_row(rng_);
+    row.sequence = i;
+    row.successor_features = {"other", 1, {1, 2, 3, static_cast<float>(i)}};
+    both.push_back(row);
+    seconds.push_back(row);
+    seconds.back().features = row.successor_features;
+    row.successor_features = {};
+    firsts.push_back(row);
+  }
+  const auto old = make(spec("lints"), "a"), next = make(other, "a");
+  old->learn(both);
+  next->learn(both);
+  const auto old_alone = make(spec("lints"), "b"), next_alone = make(other, "b");
+  old_alone->learn(firsts);
+  next_alone->learn(seconds);
+  EXPECT_EQ(next->status().learned, 50u);
+  EXPECT_EQ(state_of(*old), state_of(*old_alone));
+  EXPECT_EQ(state_of(*next), state_of(*next_alone));
+}
+
+/// A decision on a query with the features of encoder "test", complete.
+class EarlierRows : public LearningTest {
+ protected:
+  static constexpr const char* kText = "Why is the sky blue?";
+
+  void SetUp() override {
+    LearningTest::SetUp();
+    encoder_ = std::move(env::make_encoder("hash").value());
+    for (const bool kept : {true, false}) {
+      Decision decision;
+      decision.id = DecisionId::make(system_clock_now(), rng_);
+      decision.time = system_clock_now();
+      if (kept) decision.query = kText;
+      decision.features = {"test", 1, std::vector<float>(kDimension, 0.5F)};
+      decision.candidates = {"a", "b"};
+      decision.propensities = {0.5, 0.5};
+      std::promise<Status> decided, ended;
+      store_->append_decision(decision, [&](Status status) { decided.set_value(status); });
+      ASSERT_TRUE(decided.get_future().get());
+      Outcome outcome;
+      outcome.status = Outcome::Status::error;  // complete without feedback
+      outcome.time = decision.time;
+      store_->append_outcome(decision.id, outcome, "",
+                             [&](Status status) { ended.set_value(status); });
+      ASSERT_TRUE(ended.get_future().get());
+    }
+  }
+
+  LearningSpec successor(std::uint64_t encode_rows_to) const {
+    LearningSpec out = spec("lints");
+    out.encoder = encoder_->name();
+    out.encoder_version = encoder_->version();
+    out.options.dimension = encoder_->dimension();
+    out.text_encoder = encoder_.get();
+    out.encode_rows_to = encode_rows_to;
+    return out;
+  }
+
+  /// What a learner's state is after rows with these features and the stored outcomes.
+  std::string state_after(const std::vector<std::vector<float>>& features) {
+    auto rows = store_->rows_after(0, 10).value();
+    EXPECT_EQ(rows.size(), features.size());
+    for (std::size_t i = 0; i < features.size(); ++i) {
+      rows[i].features = {std::string(encoder_->name()), encoder_->version(), features[i]};
+    }
+    auto learner = std::move(RouterLearner::make(successor(0), dir_.path() / "x", 3).value());
+    learner->learn(rows);
+    return state_of(*learner);
+  }
+
+  std::unique_ptr<env::Encoder> encoder_;
+};
+
+TEST_F(EarlierRows, AreEncodedAnewWhereTheStoreHasTheTextAndAreMeanQueriesElsewhere) {
+  std::vector<float> encoded(encoder_->dimension()), zeros(encoder_->dimension());
+  encoder_->encode(env::query_from_text(kText), encoded);
+  auto learner = std::move(RouterLearner::make(successor(2), dir_.path() / "y", 3).value());
+  learner->recover(*store_);
+  learn_all(*learner);
+  EXPECT_EQ(learner->status().learned, 2u);
+  EXPECT_EQ(state_of(*learner), state_after({encoded, zeros}));
+}
+
+TEST_F(EarlierRows, ArePassedOverWhereTheEncoderIsNotNew) {
+  auto learner = std::move(RouterLearner::make(successor(0), dir_.path() / "z", 3).value());
+  learner->recover(*store_);
+  learn_all(*learner);
+  EXPECT_EQ(learner->status().passed_over, 2u);
+}
+
+TEST_F(LearningTest, ASuccessorsSnapshotsAreItsOwnUntilItServes) {
+  LearningSpec other = spec("lints");
+  other.encoder = "other";
+  const auto serving = new_learner("lints");
+  other.successor = true;
+  auto next = std::move(RouterLearner::make(other, dir_.path() / "snapshots", 3).value());
+  append_random(10);
+  for (RouterLearner* each : {serving.get(), next.get()}) {
+    each->recover(*store_);
+    learn_all(*each);
+    ASSERT_TRUE(each->save());
+  }
+  EXPECT_TRUE(std::filesystem::exists(dir_.path() / "snapshots" / "auto~next-10.snapshot"));
+  EXPECT_EQ(serving->status().snapshots.size(), 1u);
+
+  append_random(1);
+  learn_all(*next);
+  ASSERT_TRUE(next->save_as_the_routers());
+  EXPECT_FALSE(std::filesystem::exists(dir_.path() / "snapshots" / "auto~next-10.snapshot"));
+  other.successor = false;
+  auto after = std::move(RouterLearner::make(other, dir_.path() / "snapshots", 3).value());
+  EXPECT_TRUE(after->recover(*store_).empty());
+  EXPECT_EQ(after->version(), 11u);
 }
 
 TEST_F(LearningTest, ARowThatIsNotFiniteIsRefusedAndTheNextOnesAreLearned) {

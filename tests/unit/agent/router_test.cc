@@ -140,5 +140,35 @@ TEST(SampleIndex, RoundingShortOfOneStillGivesAPossibleIndex) {
   for (int i = 0; i < 100; ++i) EXPECT_EQ(sample_index(almost, rng), 1u);
 }
 
+TEST_F(RouterTest, WhileAnEncoderIsToBeSucceededADecisionHasTheFeaturesOfBoth) {
+  const auto next = std::move(env::make_encoder("static").value());
+  RouterSettings settings;
+  settings.name = "auto";
+  const Router router(settings, pool_, *encoder_, tokens_, next.get());
+  const Decision before = decide(router, policy({1, 0, 0})).decision;
+  EXPECT_EQ(before.features.encoder, "hash");
+  EXPECT_EQ(before.successor_features.encoder, "static");
+  EXPECT_EQ(before.successor_features.values.size(), next->dimension());
+
+  PublishedPolicy successors = policy({1, 0, 0});
+  successors.successor = true;
+  const Decision after = decide(router, successors).decision;
+  EXPECT_EQ(after.features, before.successor_features);
+  EXPECT_EQ(after.successor_features, Features());
+}
+
+TEST_F(RouterTest, AQueryThatTheSuccessorsEncoderCouldNotEncodeIsDecidedAllTheSame) {
+  const auto next = std::move(env::make_encoder("static").value());
+  RouterSettings settings;
+  settings.name = "auto";
+  const Router router(settings, pool_, *encoder_, tokens_, next.get());
+  RouteRequest request;
+  request.successor_features.emplace();
+  const Routed routed = decide(router, policy({0, 0, 1}), request);
+  EXPECT_FALSE(routed.policy_failed);
+  EXPECT_EQ(routed.decision.model(), "c");
+  EXPECT_EQ(routed.decision.successor_features, Features());
+}
+
 }  // namespace
 }  // namespace yardmaster::agent

@@ -83,6 +83,7 @@ inline Decision any_decision() {
   decision.session_id = any_text();
   decision.query = maybe(any_text);
   decision.features = any_features();
+  if (*rc::gen::arbitrary<bool>()) decision.successor_features = any_features();
   const auto models = *rc::gen::inRange<std::size_t>(1, 6);
   for (std::size_t i = 0; i < models; ++i) {
     decision.candidates.push_back("model-" + std::to_string(i) + any_text());
@@ -140,6 +141,7 @@ inline TrainingRow any_row() {
   row.decision = any_id();
   row.time = any_time();
   row.features = any_features();
+  if (*rc::gen::arbitrary<bool>()) row.successor_features = any_features();
   row.weights = {any_double(), any_double()};
   row.policy_version = any_count();
   row.outcomes.resize(*rc::gen::inRange<std::size_t>(0, 4));

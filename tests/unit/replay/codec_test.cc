@@ -84,9 +84,17 @@ TEST(Codec, ACountThatTheBytesCannotHoldAllocatesNothing) {
   EXPECT_EQ(decode_row(bytes).error().code, ErrorCode::corrupt);
 }
 
+TEST(Codec, WithoutASuccessorsFeaturesTheLayoutIsTheFirst) {
+  TrainingRow row;
+  EXPECT_EQ(encoded(row)[0], 1);
+  row.successor_features.values = {1, 2};
+  EXPECT_EQ(encoded(row)[0], 2);
+  EXPECT_EQ(encoded(StoredDecision())[0], 1);
+}
+
 TEST(Codec, ALayoutOfANewerVersionIsUnsupported) {
   std::string bytes = encoded(TrainingRow());
-  bytes[0] = 2;
+  bytes[0] = 3;
   EXPECT_EQ(decode_row(bytes).error().code, ErrorCode::unsupported);
 }
 
