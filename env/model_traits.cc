@@ -11,6 +11,10 @@ namespace {
 // the price says more of who pays for the machine than of the model.
 constexpr double kLeastPrice = 0.01;
 
+// Models that must have a trait: where fewer have one, nothing is to be read from it of another
+// model, and a new one was found no sooner but later (docs/policies.md).
+constexpr double kLeastModels = 4;
+
 using Values = std::vector<std::optional<double>>;
 
 std::optional<double> log_of(std::optional<double> value, double least) {
@@ -35,7 +39,7 @@ std::map<std::string, Values> collect(std::span<const ModelSpec> models) {
   return traits;
 }
 
-/// To mean 0 and deviation 1; false where the models that have it do not differ.
+/// To mean 0 and deviation 1; false where too few models have it, or where they do not differ.
 bool standardise(Values& values) {
   double count = 0, sum = 0, squares = 0;
   for (const auto& value : values) {
@@ -43,6 +47,7 @@ bool standardise(Values& values) {
     ++count;
     sum += *value;
   }
+  if (count < kLeastModels) return false;
   const double mean = sum / count;
   for (const auto& value : values) squares += value ? (*value - mean) * (*value - mean) : 0;
   const double deviation = std::sqrt(squares / count);

@@ -16,7 +16,7 @@ namespace yardmaster::env {
 /// benchmark scores. Each trait is scaled to mean 0 and deviation 1 over the models that have it,
 /// then divided by the root of the number of traits, so that a model's traits have a squared norm
 /// of about 1 however many there are. What is not known of a model is 0, the mean. A trait in which
-/// no two models differ says nothing and is left out. A value.
+/// no two models differ says nothing and is left out, as is one that fewer than four have. A value.
 class ModelTraits {
  public:
   ModelTraits() = default;

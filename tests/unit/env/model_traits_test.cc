@@ -28,31 +28,37 @@ std::vector<double> values(const ModelTraits& traits, std::string_view model) {
 
 TEST(ModelTraits, PricesAreComparedByTheirLogarithms) {
   const std::vector<ModelSpec> pool{priced("cheap", 0.1, 1), priced("middle", 1, 1),
-                                    priced("dear", 10, 1)};
+                                    priced("middle too", 1, 1), priced("dear", 10, 1)};
   const ModelTraits traits(pool);
   ASSERT_EQ(traits.names(), std::vector<std::string>{"input_usd_per_mtok"})
       << "the output price is the same for all";
-  EXPECT_NEAR(values(traits, "cheap")[0], -std::sqrt(1.5), 1e-12);
+  EXPECT_NEAR(values(traits, "cheap")[0], -std::sqrt(2.0), 1e-12);
   EXPECT_NEAR(values(traits, "middle")[0], 0, 1e-12);
-  EXPECT_NEAR(values(traits, "dear")[0], std::sqrt(1.5), 1e-12);
+  EXPECT_NEAR(values(traits, "dear")[0], std::sqrt(2.0), 1e-12);
 }
 
 TEST(ModelTraits, AFreeModelIsCheapAndNotInfinitelyCheap) {
-  const std::vector<ModelSpec> pool{priced("free", 0, 0), priced("paid", 1, 1)};
+  const std::vector<ModelSpec> pool{priced("free", 0, 0), priced("free too", 0, 0),
+                                    priced("paid", 1, 1), priced("paid too", 1, 1)};
   const ModelTraits traits(pool);
   for (const double value : values(traits, "free")) EXPECT_NEAR(value, -1 / std::sqrt(2.0), 1e-12);
 }
 
 TEST(ModelTraits, WhatIsNotKnownOfAModelIsTheMean) {
-  std::vector<ModelSpec> pool{model("a"), model("b"), model("c")};
-  pool[0].scores = {{"mmlu", 60}};
-  pool[1].scores = {{"mmlu", 80}};
+  std::vector<ModelSpec> pool{model("a"), model("b"), model("c"), model("d"), model("e")};
+  for (std::size_t i = 0; i < 4; ++i) pool[i].scores = {{"mmlu", i < 2 ? 60 : 80}};
   const ModelTraits traits(pool);
   EXPECT_EQ(traits.names(), std::vector<std::string>{"scores.mmlu"});
   EXPECT_EQ(values(traits, "a"), std::vector<double>{-1});
-  EXPECT_EQ(values(traits, "b"), std::vector<double>{1});
-  EXPECT_EQ(values(traits, "c"), std::vector<double>{0});
+  EXPECT_EQ(values(traits, "d"), std::vector<double>{1});
+  EXPECT_EQ(values(traits, "e"), std::vector<double>{0});
   EXPECT_EQ(values(traits, "not of the pool"), std::vector<double>{0});
+}
+
+TEST(ModelTraits, ATraitOfFewerThanFourModelsIsLeftOut) {
+  const std::vector<ModelSpec> pool{priced("a", 0.1, 0.2), priced("b", 1, 2), priced("c", 2, 8),
+                                    model("d")};
+  EXPECT_EQ(ModelTraits(pool).size(), 0u);
 }
 
 TEST(ModelTraits, HoweverManyThereAreAModelsTraitsHaveASquaredNormOfAboutOne) {

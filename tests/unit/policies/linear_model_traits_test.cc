@@ -87,7 +87,7 @@ TEST(LinearModelTraits, TheOwnRowsOfAnArmOverrideItsTraits) {
 
 TEST(LinearModelTraits, AStateMeetsOtherTraitsAsIfItsRowsHadBeenLearnedWithThem) {
   const auto rows = random_rows(3, 200, 5);
-  LinearModel old(with_traits({0.3, 0.1, 0.2}));
+  LinearModel old(with_traits({0.3, 0.1, 0.2, 0.7}));
   learn_all(old, rows);
   std::stringstream state;
   ASSERT_TRUE(old.save(state));
@@ -102,11 +102,11 @@ TEST(LinearModelTraits, AStateMeetsOtherTraitsAsIfItsRowsHadBeenLearnedWithThem)
 
 TEST(LinearModelTraits, AStateWithTheSameTraitsContinuesBitForBit) {
   const auto rows = random_rows(3, 300, 6);
-  LinearModel model(with_traits({0.3, 0.1, 0.2}));
+  LinearModel model(with_traits({0.3, 0.1, 0.2, 0.7}));
   learn_all(model, rows);
   std::stringstream state, again;
   ASSERT_TRUE(model.save(state));
-  LinearModel loaded(with_traits({0.3, 0.1, 0.2}));
+  LinearModel loaded(with_traits({0.3, 0.1, 0.2, 0.7}));
   ASSERT_TRUE(loaded.load(state));
   ASSERT_TRUE(loaded.save(again));
   EXPECT_EQ(again.str(), state.str());
