@@ -201,10 +201,15 @@ void LearnerThread::learn_rows(std::size_t router, std::span<const TrainingRow> 
   RouterLearner& learner = serving(router);
   Succession* next = pending(router);
   const bool was_failed = learner.failed();
+  const std::uint64_t refused_before = learner.refused();
   if (next != nullptr && next->learner().version() == learner.version()) {
     next->learn_both(learner, rows, store_);
   } else {
     learner.learn(rows);
+  }
+  if (const std::uint64_t refused = learner.refused() - refused_before; refused > 0) {
+    spdlog::warn("learner of router {}: rows refused: {}; {}", learner.router(), refused,
+                 learner.status().last_error);
   }
   if (!was_failed && learner.failed()) {
     spdlog::error("learner of router {}: {}", learner.router(), learner.status().last_error);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <exception>
 
+#include "base/json_text.h"
 #include "env/objective.h"
 #include "env/observation.h"
 #include "env/query.h"
@@ -23,8 +24,8 @@ std::string fingerprint(const LearningSpec& spec) {
          " encoder_version=" + std::to_string(spec.encoder_version) +
          " dimension=" + std::to_string(options.dimension) +
          " seed=" + std::to_string(options.seed) +
-         " floor=" + std::to_string(options.exploration_floor) +
-         " half_life=" + std::to_string(options.half_life_decisions);
+         " floor=" + number_text(options.exploration_floor) +
+         " half_life=" + number_text(options.half_life_decisions);
 }
 
 }  // namespace

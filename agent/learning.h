@@ -132,6 +132,9 @@ class RouterLearner {
   std::uint64_t oldest_snapshot() const { return snapshots_.oldest_version(); }
   bool failed() const { return status_.failed; }
   LearnerStatus status() const;
+
+  /// Rows that the policy would not learn, since the start.
+  std::uint64_t refused() const { return status_.refused; }
   const policies::Learner& learner() const { return *learner_; }
   const std::string& router() const { return spec_.router; }
 

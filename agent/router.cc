@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "base/json_text.h"
 #include "env/observation.h"
 
 namespace yardmaster::agent {
@@ -163,7 +164,7 @@ Result<ObjectiveWeights> Router::weights(const RouteRequest& request) const {
       *request.cost_weight > settings_.max_cost_weight) {
     return fail(ErrorCode::invalid_argument,
                 "x-yardmaster-cost-weight is outside what the config allows; send 0 to " +
-                    std::to_string(settings_.max_cost_weight));
+                    number_text(settings_.max_cost_weight));
   }
   weights.cost = *request.cost_weight;
   return weights;

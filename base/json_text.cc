@@ -122,6 +122,13 @@ void append_value(const json::value& value, std::string& out) {
 }  // namespace
 
 void append_number(double value, std::string& out) { append_shortest(value, out); }
+std::string number_text(double value) {
+  if (!std::isfinite(value)) return "not finite";
+  std::string out;
+  append_number(value, out);
+  return out;
+}
+
 void append_number(float value, std::string& out) {
   const std::size_t before = out.size();
   append_shortest(value, out);

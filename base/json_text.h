@@ -13,6 +13,9 @@ namespace yardmaster {
 void append_number(double value, std::string& out);
 void append_number(float value, std::string& out);
 
+/// The same digits for messages to people; "not finite" where there are none.
+std::string number_text(double value);
+
 /// Appends `text` in quotes, with escapes. Bytes that are not UTF-8 become U+FFFD.
 void append_string(std::string_view text, std::string& out);
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "base/json_text.h"
+
 namespace yardmaster::env {
 namespace {
 
@@ -99,13 +101,13 @@ Status QualityObjective::check(std::string_view metric, double value) const {
                                           "' is not declared; the config declares: " + known);
   }
   if (!std::isfinite(value) || value < spec->min || value > spec->max) {
-    return fail(ErrorCode::out_of_range, "value " + std::to_string(value) + " of metric '" +
+    return fail(ErrorCode::out_of_range, "value " + number_text(value) + " of metric '" +
                                              spec->name + "' is outside its range; send " +
-                                             std::to_string(spec->min) + " to " +
-                                             std::to_string(spec->max));
+                                             number_text(spec->min) + " to " +
+                                             number_text(spec->max));
   }
   if (spec->type == MetricSpec::Type::boolean && value != spec->min && value != spec->max) {
-    return fail(ErrorCode::out_of_range, "value " + std::to_string(value) + " of metric '" +
+    return fail(ErrorCode::out_of_range, "value " + number_text(value) + " of metric '" +
                                              spec->name + "' is not true or false");
   }
   return {};

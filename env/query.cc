@@ -15,6 +15,9 @@ namespace json = boost::json;
 
 // Nobody means a deeper body, and the parser calls itself once a level.
 constexpr std::size_t kMaxDepth = 256;
+// An image counts as so much text: some 765 tokens, which is what OpenAI takes for one of 1024 x
+// 1024.
+constexpr std::uint64_t kImageBytes = 3000;
 
 /// What OpenAI's API documents for the body of /v1/chat/completions, and our own "query" and
 /// "explain"; sorted.
@@ -130,6 +133,7 @@ class BodyReader {
       if (value == nullptr) continue;
       if (!value->is_array()) return bad(name, "an array");
       query_.has_tools |= !value->get_array().empty();
+      if (query_.has_tools) query_.prompt_bytes += json::serialize(*value).size();
     }
     if (Status status = read_stream_options(); !status) return status;
     return read_response_format();
@@ -226,6 +230,11 @@ class BodyReader {
     if (role == nullptr || !role->is_string() || !contains(kRoles, role->get_string())) {
       return bad(path + ".role", "one of system, developer, user, assistant, tool, function");
     }
+    for (const char* name : {"tool_calls", "function_call"}) {
+      const json::value* calls = member(fields, name);
+      const bool some = calls != nullptr && !(calls->is_array() && calls->get_array().empty());
+      if (some) query_.prompt_bytes += json::serialize(*calls).size();
+    }
     const json::value* content = member(fields, "content");
     if (content == nullptr) {
       // An assistant's turn may consist of tool calls alone.
@@ -257,6 +266,7 @@ class BodyReader {
       query_.prompt_bytes += text->get_string().size();
     } else if (name == "image_url") {
       query_.has_images = true;
+      query_.prompt_bytes += kImageBytes;
     } else if (name != "input_audio" && name != "file" && name != "refusal") {
       ++query_.unknown_fields;
     }

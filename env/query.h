@@ -15,7 +15,7 @@ struct Query {
   std::string requested_model;     ///< the body's "model"; empty if absent
   std::string user;                ///< the body's "user"; empty if absent
   std::uint32_t turns = 1;         ///< messages in the conversation
-  std::uint64_t prompt_bytes = 0;  ///< of all messages, uncut: what the token estimate stands on
+  std::uint64_t prompt_bytes = 0;  ///< of all messages and tools, uncut: for the token estimate
   std::optional<std::uint32_t> max_output_tokens;
   bool has_tools = false;
   bool has_images = false;

@@ -13,6 +13,9 @@ namespace {
 constexpr double kTinyScale = 1e-15;
 // Rows that weigh less are taken for forgotten: they would change nothing but divide by 0.
 constexpr double kForgottenWeight = 1e-9;
+// A cost or latency counts as at most so many times its model's mean: one wrong report must not
+// decide what a model is thought to cost, while a true rise is followed within a few rows.
+constexpr double kOutlierRatio = 30;
 // Weight, in rows, of the other arms' mean in an arm's scale.
 constexpr double kScalePriorRows = 0.25;
 // Before any row: noise of quality .4 with the weight of four rows; for ratios likewise.
@@ -110,6 +113,16 @@ LinearModel::Values LinearModel::values(const Arm& arm, const ArmOutcome& outcom
   return out;
 }
 
+LinearModel::Values LinearModel::bounded(std::size_t index, Values values) const {
+  for (const Head head : {kCost, kLatency}) {
+    const double usual = scale(index, head);
+    if (values[head] && usual > kTinyScale) {
+      values[head] = std::min(*values[head], kOutlierRatio * usual);
+    }
+  }
+  return values;
+}
+
 // Costs learned in USD become costs in price references when the price becomes known.
 void LinearModel::set_price_reference(Arm& arm, double price_reference) {
   if (price_reference <= 0) return;
@@ -126,8 +139,8 @@ void LinearModel::learn_outcome(const ArmOutcome& outcome, const ArmOutcome* rep
   const std::size_t index = view_.index.find(outcome.model)->second;
   Arm& arm = arms_[index];
   set_price_reference(arm, outcome.price_reference);
-  const Values now = values(arm, outcome);
-  const Values before = replaced == nullptr ? Values{} : values(arm, *replaced);
+  const Values now = bounded(index, values(arm, outcome));
+  const Values before = replaced == nullptr ? Values{} : bounded(index, values(arm, *replaced));
   HeadMask added{}, taken_back{};
   for (std::size_t head = 0; head < kHeads; ++head) {
     // A value cannot be taken back from a head that holds none: its arm was removed since.

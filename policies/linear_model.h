@@ -42,6 +42,8 @@ struct LinearOptions {
 /// ratios to the arm's own mean, costs in units of the price reference where it is known, so that
 /// arms whose prices differ a hundredfold share what makes a query long.
 ///
+/// A cost or latency far above its arm's mean is taken for at most 30 times that mean.
+///
 /// An observation weighs 2^(-age / half-life), age in decisions. Between rebuilds the weights of
 /// new rows grow instead of those of old ones shrinking, which is the same but for the prior.
 ///
@@ -107,6 +109,7 @@ class LinearModel {
 
   void learn_outcome(const ArmOutcome& outcome, const ArmOutcome* replaced, double weight);
   Values values(const Arm& arm, const ArmOutcome& outcome) const;
+  Values bounded(std::size_t arm, Values values) const;
   void set_price_reference(Arm& arm, double price_reference);
   void add_rows(std::size_t arm, const HeadMask& heads, const Values& values, double weight);
   void add_row(std::size_t arm, std::size_t design, const HeadMask& heads, const Values& values,

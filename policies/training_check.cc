@@ -18,10 +18,10 @@ bool within(const std::optional<double>& value, double low) {
 const char* wrong_part(const ArmOutcome& outcome) {
   if (outcome.model.empty()) return "has an empty name";
   if (!within(outcome.quality, -kValueBound)) return "has a quality that is not finite";
-  if (!within(outcome.cost_usd, 0)) return "has a cost_usd that is negative or not finite";
-  if (!within(outcome.latency_s, 0)) return "has a latency_s that is negative or not finite";
+  if (!within(outcome.cost_usd, 0)) return "has a cost_usd outside 0 to 1e9";
+  if (!within(outcome.latency_s, 0)) return "has a latency_s outside 0 to 1e9";
   if (!within(outcome.price_reference, 0)) {
-    return "has a price_reference that is negative or not finite";
+    return "has a price_reference outside 0 to 1e9";
   }
   return nullptr;
 }

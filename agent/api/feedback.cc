@@ -4,7 +4,6 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
-#include <cmath>
 
 #include "agent/api/api.h"
 #include "agent/api/json_fields.h"
@@ -32,10 +31,13 @@ struct OutcomeRequest {
   Outcome outcome;
 };
 
+/// A larger amount of USD or seconds for one query is a mistake of units.
+constexpr double kMaxAmount = 1e6;
+
 Status check_amount(std::string_view name, const std::optional<double>& value) {
-  if (!value || (std::isfinite(*value) && *value >= 0)) return {};
+  if (!value || (*value >= 0 && *value <= kMaxAmount)) return {};
   return fail(ErrorCode::out_of_range,
-              "'" + std::string(name) + "' must be a finite number of 0 or more");
+              "'" + std::string(name) + "' must be a number from 0 to 1000000; check its unit");
 }
 
 Result<OutcomeRequest> read_outcome(const json::object& body, Timestamp now, std::size_t& unknown) {
@@ -67,6 +69,10 @@ Result<OutcomeRequest> read_outcome(const json::object& body, Timestamp now, std
   }
   if (Status good = check_amount("cost_usd", request.outcome.cost_usd); !good) {
     return fail(good.error());
+  }
+  if (id.empty()) {
+    return fail(ErrorCode::invalid_argument,
+                "'decision_id' is missing; send the one that /v1/route answered");
   }
   auto parsed = parse_known_id(id);
   if (!parsed) return fail(parsed.error());

@@ -2,6 +2,8 @@
 
 #include <boost/json/parse.hpp>
 
+#include "env/query_text.h"
+
 namespace yardmaster::agent {
 
 namespace json = boost::json;
@@ -45,6 +47,11 @@ std::optional<double> JsonFields::number_or_bool(std::string_view name) {
     ++asked_;
     return value->get_bool() ? 1.0 : 0.0;
   }
+  if (value != nullptr && !value->is_null() && !value->is_number()) {
+    ++asked_;
+    wrong_type(name, "a number, true or false");
+    return std::nullopt;
+  }
   return number(name);
 }
 
@@ -68,6 +75,9 @@ Result<DecisionId> parse_known_id(std::string_view text) {
 Result<json::object> parse_object(std::string_view body) {
   boost::system::error_code error;
   json::value value = json::parse(body, error);
+  if (error && !env::is_utf8(body)) {
+    return fail(ErrorCode::invalid_argument, "the body is not valid UTF-8; send JSON in UTF-8");
+  }
   if (error) {
     return fail(ErrorCode::invalid_argument,
                 "the body is not valid JSON (" + error.message() + "); send one JSON object");

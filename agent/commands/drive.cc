@@ -38,6 +38,11 @@ Result<Workload> make_workload(const DriveArguments& arguments, const DaemonInfo
   if (!arguments.data.empty()) {
     return data_workload(daemon, arguments.data, arguments.seed, arguments.queries);
   }
+  if (!daemon.simulated) {
+    return fail(ErrorCode::invalid_argument,
+                "the daemon has real models, and the built-in queries know the worth of simulated "
+                "ones only: it would learn what is not true; give outcomes with --data");
+  }
   return built_in_workload(daemon, arguments.world_seed, arguments.seed,
                            arguments.queries == 0 ? kBuiltInQueries : arguments.queries);
 }
@@ -63,13 +68,14 @@ Result<DriveOptions> make_options(const DriveArguments& arguments) {
 }
 
 int run_drive(const DriveArguments& arguments) {
-  const auto options = make_options(arguments);
+  auto options = make_options(arguments);
   if (!options) {
     failed(options.error());
     return 2;
   }
   const auto daemon = ask_daemon_info(*options);
   if (!daemon) return failed(daemon.error());
+  if (options->router.empty()) options->router = daemon->router;
   const auto workload = make_workload(arguments, *daemon);
   if (!workload) return failed(workload.error());
   if (workload->refused_lines > 0) {

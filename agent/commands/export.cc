@@ -87,6 +87,7 @@ void add_export(CLI::App& app, int& exit_code) {
   where->add_option("--data-dir", arguments->data_dir, "The data directory itself, or a backup");
   where->require_option(1);
   command->add_option("--from", arguments->from, "Sequence number of the first decision")
+      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_option("--output", arguments->output, "File to write; left out: standard output");
   command->callback([arguments, &exit_code] { exit_code = run_export(*arguments); });

@@ -83,6 +83,21 @@ Status check_policies(const std::vector<std::string>& names) {
   return {};
 }
 
+/// A model that the data lacks would be passed over in every round.
+Status check_fixed_models(const std::vector<std::string>& names, const SimulationData& data) {
+  constexpr std::string_view kFixed = "fixed:";
+  for (const std::string& name : names) {
+    if (!name.starts_with(kFixed)) continue;
+    const std::string model = name.substr(kFixed.size());
+    if (std::find(data.models.begin(), data.models.end(), model) != data.models.end()) continue;
+    std::string known;
+    for (const std::string& each : data.models) known += (known.empty() ? "" : ", ") + each;
+    return fail(ErrorCode::invalid_argument,
+                "the data has no model '" + model + "'; it has: " + known);
+  }
+  return {};
+}
+
 Result<SimulationData> load(const std::string& path, const env::Encoder& encoder) {
   ProgressBar bar(std::cerr, stderr_is_terminal(), "reading, percent",
                   std::chrono::steady_clock::now());
@@ -219,6 +234,7 @@ int run_simulate(SimulateArguments& arguments) {
   if (!encoder) return failed(encoder.error());
   const auto data = load(arguments.data, **encoder);
   if (!data) return failed(data.error());
+  if (auto checked = check_fixed_models(names, *data); !checked) return failed(checked.error());
   SimulationData warm;
   if (!arguments.warm_start.empty()) {
     auto loaded = load(arguments.warm_start, **encoder);

@@ -146,7 +146,7 @@ class Drive {
     if (options_.chat) {
       json::array messages;
       messages.push_back(json::object{{"role", "user"}, {"content", query.text}});
-      body["model"] = options_.router.empty() ? "auto" : options_.router;
+      body["model"] = options_.router;
       body["messages"] = std::move(messages);
     } else {
       body["query"] = query.text;

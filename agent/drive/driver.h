@@ -18,7 +18,7 @@ struct DriveOptions {
   std::string api_key;             ///< empty: none
   std::size_t concurrency = 8;     ///< connections, one query at a time on each
   std::string metric = "quality";  ///< that the feedback carries
-  std::string router;              ///< empty: the daemon's first
+  std::string router;              ///< of the daemon; empty: its first, which chat cannot ask for
   bool chat = false;               ///< /v1/chat/completions in place of /v1/route and /v1/outcomes
   std::chrono::milliseconds request_timeout{30'000};
 };

@@ -41,6 +41,21 @@ std::optional<env::ModelSpec> read_model(const json::value& entry) {
   return model;
 }
 
+/// Whether a real upstream serves a model of the pool.
+bool is_real(const json::value& entry) {
+  const json::object* ours = object_at(entry.get_object(), "yardmaster");
+  const json::value* kind = ours->if_contains("upstream_kind");
+  return kind != nullptr && kind->is_string() && kind->get_string() != "simulated";
+}
+
+std::string first_router(const json::object& ours) {
+  const json::value* routers = ours.if_contains("routers");
+  if (routers == nullptr || !routers->is_array() || routers->get_array().empty()) return "auto";
+  const json::object* first = routers->get_array().front().if_object();
+  const json::value* name = first ? first->if_contains("name") : nullptr;
+  return name != nullptr && name->is_string() ? std::string(name->get_string()) : "auto";
+}
+
 tl::unexpected<Error> not_a_daemon() {
   return fail(ErrorCode::invalid_argument,
               "the answer to GET /v1/models is not a Yardmaster daemon's; check the URL");
@@ -106,8 +121,12 @@ Result<DaemonInfo> read_daemon_info(std::string_view models_body) {
   info.weights.cost = number(*objective, "cost_weight").value_or(0);
   info.weights.latency = number(*objective, "latency_weight").value_or(0);
   for (const json::value& entry : data->get_array()) {
-    if (auto model = read_model(entry)) info.models.push_back(std::move(*model));
+    auto model = read_model(entry);
+    if (!model) continue;
+    info.simulated = info.simulated && !is_real(entry);
+    info.models.push_back(std::move(*model));
   }
+  info.router = first_router(*ours);
   if (info.models.empty()) return not_a_daemon();
   return info;
 }

@@ -16,6 +16,8 @@ namespace yardmaster::agent {
 struct DaemonInfo {
   std::vector<env::ModelSpec> models;  ///< name, prices, context window; routers are left out
   ObjectiveWeights weights;
+  std::string router;     ///< the first one's name
+  bool simulated = true;  ///< no model is served by a real upstream
 };
 
 /// Reads the body of GET /v1/models. Fails with invalid_argument where it is no daemon's answer.

@@ -135,7 +135,8 @@ void print_table(std::ostream& out, const SimulationData& data, const Simulation
       out << std::string(static_cast<std::size_t>(width) + 80, '-') << '\n';
       ruled = true;
     }
-    const std::string interval = format("%.4f to %.4f", result.ci95[0], result.ci95[1]);
+    const std::string interval =
+        options.seeds.size() < 2 ? "-" : format("%.4f to %.4f", result.ci95[0], result.ci95[1]);
     out << format("%-*s %8.4f %18s %8.4f %10.4f %9.4f %9.1f ", width, result.policy.c_str(),
                   result.mean_reward, interval.c_str(), result.mean_quality,
                   1000 * result.mean_cost_usd, result.last_quarter_reward, result.regret)

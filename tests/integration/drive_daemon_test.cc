@@ -30,6 +30,7 @@ TEST_P(DriveDaemon, LearnsToBeatTheBestSingleModelAndLosesNothing) {
   options.chat = GetParam();
   const auto info = ask_daemon_info(options);
   ASSERT_TRUE(info) << info.error().message;
+  options.router = info->router;
   const Workload workload = built_in_workload(*info, config_.upstreams.front().seed, 0, 5000);
   const DriveTally tally = drive(options, workload, [](std::uint64_t) {});
   (*daemon)->stop(std::chrono::seconds(10));

@@ -70,6 +70,9 @@ TEST_F(Feedback, ASingleItemsErrorIsTheStatusToo) {
   EXPECT_EQ(status(head + R"("quality", "value": NaN})"), 400u);
   EXPECT_EQ(status(head + R"("quality", "value": "good"})"), 400u);
   EXPECT_EQ(status(head + R"("quality"})"), 400u);
+  EXPECT_THAT(post("/v1/feedback", "{\"metric\": \"\xff\"}").error(), HasSubstr("UTF-8"));
+  EXPECT_THAT(post("/v1/feedback", head + R"("quality", "value": 1.5})").error(),
+              HasSubstr("send 0 to 1"));
   EXPECT_EQ(status(R"({"feedback": []})"), 400u);
   EXPECT_EQ(status(R"({"feedback": 3})"), 400u);
   EXPECT_EQ(get("/v1/decisions/" + id).json().at("feedback").as_array().size(), 0u);
@@ -121,11 +124,13 @@ TEST_F(Feedback, OutcomesWithWrongFieldsAreRefusedWithTheFieldsName) {
         std::tuple{R"("status": "ok", "latency_s": "1"})", 400u, "latency_s"},
         std::tuple{R"("status": "ok", "latency_s": -1})", 422u, "latency_s"},
         std::tuple{R"("status": "ok", "input_tokens": 1.5})", 400u, "input_tokens"},
+        std::tuple{R"("status": "ok", "cost_usd": 1e30})", 422u, "cost_usd"},
         std::tuple{R"("status": "ok", "cost_usd": -0.1})", 422u, "cost_usd"}}) {
     const Reply reply = post("/v1/outcomes", head + rest);
     EXPECT_EQ(reply.status, status) << rest << reply.text;
     EXPECT_THAT(reply.error(), HasSubstr(word));
   }
+  EXPECT_EQ(post("/v1/outcomes", R"({"status": "ok"})").status, 400u);
   EXPECT_EQ(post("/v1/outcomes",
                  R"({"decision_id": ")" + std::string(kUnknownId) + R"(", "status": "ok"})")
                 .status,

@@ -158,6 +158,7 @@ TEST(Drive, ChatLeavesTheOutcomeToTheDaemon) {
   Peer peer;
   DriveOptions options = peer.options();
   options.chat = true;
+  options.router = "auto";
   const DriveTally tally = drive_quietly(options, workload_of(3));
   peer.stop();
   EXPECT_EQ(tally.feedback.acknowledged, 3u);

@@ -37,6 +37,16 @@ TEST(DriveWorkload, ReadsTheDaemonsModelsAndObjective) {
   EXPECT_EQ(info->models[0].output_usd_per_mtok, 2.5);
   EXPECT_EQ(info->models[1].input_usd_per_mtok, std::nullopt);
   EXPECT_EQ(info->weights, (ObjectiveWeights{30, 0.5}));
+  EXPECT_EQ(info->router, "auto");
+  EXPECT_TRUE(info->simulated);
+}
+
+TEST(DriveWorkload, SeesThatAModelIsReal) {
+  std::string text(kModels);
+  text.replace(text.find("\"context_tokens\":8192"), 0, "\"upstream_kind\":\"openai\",");
+  EXPECT_FALSE(read_daemon_info(text)->simulated);
+  text.replace(text.find("\"openai\""), 8, "\"simulated\"");
+  EXPECT_TRUE(read_daemon_info(text)->simulated);
 }
 
 TEST(DriveWorkload, RefusesWhatIsNoDaemon) {

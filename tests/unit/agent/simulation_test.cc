@@ -214,6 +214,9 @@ TEST_F(SimulateCommand, DrawsEveryPolicyAndFixedModelAtEveryCostWeight) {
 
 TEST_F(SimulateCommand, SaysByItsExitCodeWhatWentWrong) {
   EXPECT_EQ(run({"--data", path("outcomes.jsonl"), "--policy", "no_such_policy"}), 2);
+  EXPECT_EQ(run({"--data", path("outcomes.jsonl"), "--policy", "fixed:no_such_model", "--encoder",
+                 "hash"}),
+            2);
   EXPECT_EQ(run({"--data", path("outcomes.jsonl"), "--encoder", "no_such_encoder"}), 2);
   EXPECT_EQ(run({"--data", path("outcomes.jsonl"), "--no-such-flag"}), 2);
   EXPECT_EQ(run({"--policy", "lints"}), 2);

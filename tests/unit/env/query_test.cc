@@ -95,6 +95,25 @@ TEST(ParseQuery, TakesNullAsAbsent) {
   EXPECT_EQ(query->requested_model, "");
 }
 
+TEST(ParseQuery, CountsToolsTheirCallsAndImagesAsPartOfThePrompt) {
+  const auto bytes = [](const std::string& body) { return parse_query(body)->prompt_bytes; };
+  const std::string plain = R"("messages":[{"role":"user","content":"four"}])";
+  const std::string long_text(5000, 'x');
+  EXPECT_EQ(bytes("{" + plain + "}"), 4u);
+  EXPECT_GT(bytes(R"({"tools":[{"type":"function","function":{"name":"f","description":")" +
+                  long_text + R"("}}],)" + plain + "}"),
+            5000u);
+  EXPECT_GT(
+      bytes(
+          R"({"messages":[{"role":"assistant","tool_calls":[{"id":"1","function":{"arguments":")" +
+          long_text + R"("}}]}]})"),
+      5000u);
+  EXPECT_GT(
+      bytes(
+          R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}]})"),
+      1000u);
+}
+
 TEST(ParseQuery, CountsFieldsThatNobodyDefines) {
   const auto query = parse_query(R"({"temperature":1,"top_k":40,"mirostat":2,
       "messages":[{"role":"user","content":[{"type":"video","video":1}],"name":"n","mood":"x"}]})");

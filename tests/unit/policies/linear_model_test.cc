@@ -201,5 +201,22 @@ TEST(LinearModel, AStateOfOtherOptionsIsUnsupported) {
   EXPECT_EQ(loaded.error().code, ErrorCode::unsupported);
 }
 
+TEST(LinearModel, OneWrongCostDoesNotDecideWhatAModelIsThoughtToCost) {
+  LinearOptions options;
+  options.dimension = kDimension;
+  LinearModel model(options);
+  const auto learn = [&](std::uint64_t t, double cost_usd) {
+    TrainingRow row = quality_row(t, {0.1F, -0.2F, 0.3F}, "m0", 0.5);
+    row.outcomes[0].cost_usd = cost_usd;
+    ASSERT_TRUE(model.learn(row));
+  };
+  for (std::uint64_t t = 1; t <= 500; ++t) learn(t, 0.001);
+  learn(501, 1000);
+  EXPECT_LT(score(model.view(), {0.1F, -0.2F, 0.3F}, {"m0"})[0].cost_usd, 0.0012);
+  for (std::uint64_t t = 502; t <= 1000; ++t) learn(t, 0.01);
+  EXPECT_GT(score(model.view(), {0.1F, -0.2F, 0.3F}, {"m0"})[0].cost_usd, 0.005)
+      << "a true rise is followed";
+}
+
 }  // namespace
 }  // namespace yardmaster::policies
