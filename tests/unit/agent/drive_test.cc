@@ -73,7 +73,7 @@ class Peer {
   asio::awaitable<HttpResponse> answer(HttpRequest request) {
     const std::string target(request.target());
     if (script_) {
-      if (auto scripted = script_(request, visits_[target]++)) co_return *scripted;
+      if (auto scripted = script_(request, visits_[target]++)) co_return std::move(*scripted);
     }
     HttpResponse response;
     if (target == "/v1/models") {
