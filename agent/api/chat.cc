@@ -74,6 +74,8 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_named(ChatRun& run) {
   co_await encode(services_.routers.front(), run.options);
   target.decision = direct_decision(*target.model, run.options);
   target.logged = (co_await log_decision(target.decision)).has_value();
+  metrics_of(*target.model).chosen.add();
+  if (!target.logged) context_.metrics->degraded.add();
   co_return target;
 }
 

@@ -74,12 +74,13 @@ struct Services {
     return *encoding.back();
   }
 
-  /// nullptr if no router has that name.
+  /// nullptr if no router has that name. "auto" is the first one, unless a router or a model has
+  /// that very name.
   const RouterService* find_router(std::string_view name) const {
     for (const RouterService& service : routers) {
       if (service.router->settings().name == name) return &service;
     }
-    return nullptr;
+    return name == "auto" && pool.find(name) == nullptr ? &routers.front() : nullptr;
   }
 };
 

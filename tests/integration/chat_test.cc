@@ -58,6 +58,15 @@ TEST_F(Chat, AConcreteModelIsServedAsAskedWithPropensityOne) {
   ASSERT_EQ(reply.status, 200u) << reply.text;
   EXPECT_EQ(text(reply, "model"), "large");
   EXPECT_EQ(reply.header("x-yardmaster-propensity"), "1");
+  EXPECT_THAT(get("/metrics").text, HasSubstr("yardmaster_decisions_total{model=\"large\"} 1"));
+}
+
+TEST_F(Chat, AutoIsTheFirstRouterWhateverItsName) {
+  start("routers: [{name: clever}, {name: other}]\n");
+  EXPECT_EQ(post("/v1/chat/completions", kHello).status, 200u);
+  const Reply routed = post("/v1/route", R"({"model": "auto", "query": "hi"})");
+  ASSERT_EQ(routed.status, 200u) << routed.text;
+  EXPECT_EQ(text(get("/v1/decisions/" + text(routed, "decision_id")), "router"), "clever");
 }
 
 TEST_F(Chat, ModelsThatDoNotExistOrCannotBeServedAre404) {
