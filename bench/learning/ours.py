@@ -31,7 +31,9 @@ class Programs:
 
     def simulate(self, data, encoder, policies, flags):
         """The JSON that `yardmaster simulate` writes; flags as on the command line."""
-        arguments = ["--data", data, "--encoder", encoder, "--policy", ",".join(policies),
+        # A cascade has its own players.
+        played = [] if "--cascade" in flags else ["--policy", ",".join(policies)]
+        arguments = ["--data", data, "--encoder", encoder, *played,
                      "--seeds", ",".join(map(str, range(SEEDS))), *flags]
 
         def make():
