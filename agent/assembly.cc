@@ -199,9 +199,6 @@ std::unique_ptr<Services> Assembly::make_services(replay::Store& store,
                                              Authenticator(config_.keys), data(), config_.breaker);
   services->max_attempts = config_.fallback.max_attempts;
   services->decisions = store.stats().decisions;
-  for (const UpstreamConfig& upstream : config_.upstreams) {
-    services->upstream_kinds.emplace(upstream.name, upstream.kind);
-  }
   for (std::size_t i = 0; i < config_.routers.size(); ++i) {
     const RouterConfig& router = config_.routers[i];
     RouterSettings settings;

@@ -27,26 +27,16 @@ std::optional<Opinion> ask(const policies::Policy& policy, const env::Observatio
   return out;
 }
 
-std::vector<env::Candidate> candidates_of(const Decision& decision, const env::ModelPool& pool) {
-  std::vector<env::Candidate> out;
-  for (const std::string& name : decision.candidates) {
-    const env::ModelSpec* model = pool.find(name);
-    out.push_back({.model = name});
-    if (model != nullptr) out.back().price_reference = model->price_reference();
-  }
-  return out;
-}
-
 }  // namespace
 
 void EncoderTrial::compare(const TrainingRow& row, std::span<const float> successor_features,
                            const Decision& decision, const env::ModelPool& pool,
                            const policies::Policy& serving, const policies::Policy& successor) {
-  if (window_ == 0 || row.outcomes.size() != 1 || row.replaces || !row.outcomes[0].quality) return;
-  const ArmOutcome& outcome = row.outcomes[0];
+  if (window_ == 0 || row.outcomes.size() != 1 || row.replaces) return;
+  const std::optional<double> reward = env::reward(row.outcomes[0], row.weights);
   const double propensity = decision.propensity();
-  if (!(propensity > 0)) return;
-  const std::vector<env::Candidate> candidates = candidates_of(decision, pool);
+  if (!reward || !(propensity > 0)) return;
+  const std::vector<env::Candidate> candidates = env::candidates_of(decision, pool);
   env::Observation observation{row.features.values, candidates, row.weights, row.decision_sequence};
   const auto now = ask(serving, observation);
   observation.features = successor_features;
@@ -59,11 +49,9 @@ void EncoderTrial::compare(const TrainingRow& row, std::span<const float> succes
   const auto shift = [&](std::size_t i) { return next->probabilities[i] - now->probabilities[i]; };
   double difference = 0;
   for (std::size_t i = 0; i < candidates.size(); ++i) difference += shift(i) * expected(i);
-  const double reward = env::reward(*outcome.quality, outcome.cost_usd.value_or(0),
-                                    outcome.latency_s.value_or(0), row.weights);
   const double weight =
       std::clamp(shift(decision.chosen) / propensity, -kLargestWeight, kLargestWeight);
-  difference += weight * (reward - expected(decision.chosen));
+  difference += weight * (*reward - expected(decision.chosen));
   if (!std::isfinite(difference)) return;
   differences_.push_back(difference);
   if (differences_.size() > window_) differences_.pop_front();

@@ -148,10 +148,9 @@ std::vector<ModelChanges> RouterLearner::changes() const {
 
 void RouterLearner::count_reward(const TrainingRow& row) {
   for (const ArmOutcome& outcome : row.outcomes) {
-    if (!outcome.quality || row.replaces) continue;
-    const double reward = env::reward(*outcome.quality, outcome.cost_usd.value_or(0),
-                                      outcome.latency_s.value_or(0), row.weights);
-    reward_sum_.store(reward_sum() + reward, std::memory_order_relaxed);
+    const std::optional<double> reward = env::reward(outcome, row.weights);
+    if (!reward || row.replaces) continue;
+    reward_sum_.store(reward_sum() + *reward, std::memory_order_relaxed);
     reward_count_.store(reward_count() + 1, std::memory_order_relaxed);
   }
 }

@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/decision.h"
+#include "env/model_pool.h"
 
 namespace yardmaster::env {
 
@@ -22,5 +24,9 @@ struct Observation {
   ObjectiveWeights weights;
   std::uint64_t decisions = 0;  ///< made before this one; the clock of schedules such as sqrt(t)
 };
+
+/// The candidates of a logged decision, with the pool's prices where it still has the model and
+/// without estimates. They refer to the decision's names.
+std::vector<Candidate> candidates_of(const Decision& decision, const ModelPool& pool);
 
 }  // namespace yardmaster::env

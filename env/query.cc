@@ -83,6 +83,16 @@ const json::value* member(const json::object& object, std::string_view name) {
   return value != nullptr && !value->is_null() ? value : nullptr;
 }
 
+/// The length of its JSON text, which is never held as a whole: tools may be long.
+std::size_t serialized_bytes(const json::value& value) {
+  json::serializer serializer;
+  serializer.reset(&value);
+  std::array<char, 1024> buffer;
+  std::size_t bytes = 0;
+  while (!serializer.done()) bytes += serializer.read(buffer.data(), buffer.size()).size();
+  return bytes;
+}
+
 std::string_view role_of(const json::value& message) {
   return message.get_object().at("role").get_string();
 }
@@ -133,7 +143,7 @@ class BodyReader {
       if (value == nullptr) continue;
       if (!value->is_array()) return bad(name, "an array");
       query_.has_tools |= !value->get_array().empty();
-      if (query_.has_tools) query_.prompt_bytes += json::serialize(*value).size();
+      if (query_.has_tools) query_.prompt_bytes += serialized_bytes(*value);
     }
     if (Status status = read_stream_options(); !status) return status;
     return read_response_format();
@@ -233,7 +243,7 @@ class BodyReader {
     for (const char* name : {"tool_calls", "function_call"}) {
       const json::value* calls = member(fields, name);
       const bool some = calls != nullptr && !(calls->is_array() && calls->get_array().empty());
-      if (some) query_.prompt_bytes += json::serialize(*calls).size();
+      if (some) query_.prompt_bytes += serialized_bytes(*calls);
     }
     const json::value* content = member(fields, "content");
     if (content == nullptr) {

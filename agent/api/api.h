@@ -54,6 +54,7 @@ class Api {
   void take_back(const RouterService& service, const Routed& routed);
   void count_cost(const DecisionId& id, std::optional<double> cost_usd);
   void count_decision(const Routed& routed, bool logged);
+  void count_choice(const env::ModelSpec& model, bool degraded);
   boost::asio::awaitable<Status> log_decision(Decision decision);
   boost::asio::awaitable<Status> log_outcome(DecisionId id, Outcome outcome,
                                              std::string response_id);
@@ -73,6 +74,8 @@ class Api {
   void count_upstream(const env::ModelSpec& model, bool success, double latency_us);
   void count_first_token(const env::ModelSpec& model, double first_token_s);
   void count_failure(const env::ModelSpec& model, const CallFailure& failure);
+  /// nullptr if none that runs serves the model.
+  env::Upstream* upstream_of(const env::ModelSpec& model) const;
   std::size_t index_of(const env::ModelSpec& model) const;
   ServingMetrics::Model& metrics_of(const env::ModelSpec& model);
 

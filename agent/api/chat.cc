@@ -74,8 +74,7 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_named(ChatRun& run) {
   co_await encode(services_.routers.front(), run.options);
   target.decision = direct_decision(*target.model, run.options);
   target.logged = (co_await log_decision(target.decision)).has_value();
-  metrics_of(*target.model).chosen.add();
-  if (!target.logged) context_.metrics->degraded.add();
+  count_choice(*target.model, !target.logged);
   co_return target;
 }
 
@@ -117,8 +116,7 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_next(ChatRun& run, const Ch
 asio::awaitable<ChatAttempt> Api::call_model(ChatRun& run, const ChatTarget& target) {
   const env::ModelSpec& model = *target.model;
   const ChatForm form{run.query.stream, run.query.wants_stream_usage};
-  const auto found = context_.upstreams.find(model.upstream);
-  env::Upstream* const upstream = found == context_.upstreams.end() ? nullptr : found->second.get();
+  env::Upstream* const upstream = upstream_of(model);
   env::ChatCall call;
   call.model = &model;
   call.body = env::splice_model(run.request.body(),
@@ -243,6 +241,11 @@ void Api::count_failure(const env::ModelSpec& model, const CallFailure& failure)
   if (services_.health.failed(index_of(model), failure, SteadyClock::now())) {
     spdlog::warn("model '{}' is not called for a while: {}", model.name, failure.what);
   }
+}
+
+env::Upstream* Api::upstream_of(const env::ModelSpec& model) const {
+  const auto found = context_.upstreams.find(model.upstream);
+  return found == context_.upstreams.end() ? nullptr : found->second.get();
 }
 
 std::size_t Api::index_of(const env::ModelSpec& model) const {

@@ -36,21 +36,20 @@ json::object describe_health(const ModelHealth::Status& status) {
   return health;
 }
 
-/// What kind of upstream serves a model; null where none does.
-json::value upstream_kind(const Services& services, const env::ModelSpec& model) {
-  const auto found = services.upstream_kinds.find(model.upstream);
-  if (found == services.upstream_kinds.end()) return nullptr;
-  return found->second == env::UpstreamSpec::Kind::simulated ? "simulated" : "openai";
+/// nullptr: none serves the model.
+json::value upstream_kind(const env::Upstream* upstream) {
+  if (upstream == nullptr) return nullptr;
+  return upstream->spec().kind == env::UpstreamSpec::Kind::simulated ? "simulated" : "openai";
 }
 
-json::object describe_model(const Services& services, const env::ModelSpec& model,
+json::object describe_model(const env::ModelSpec& model, const env::Upstream* upstream,
                             const ModelHealth::Status& status) {
   json::object object = model_object(model.name, model.upstream);
   object["yardmaster"] = {{"input_usd_per_mtok", number_or_null(model.input_usd_per_mtok)},
                           {"output_usd_per_mtok", number_or_null(model.output_usd_per_mtok)},
                           {"context_tokens", number_or_null(model.context_tokens)},
                           {"health", describe_health(status)},
-                          {"upstream_kind", upstream_kind(services, model)}};
+                          {"upstream_kind", upstream_kind(upstream)}};
   return object;
 }
 
@@ -78,7 +77,8 @@ asio::awaitable<HttpResponse> Api::models(HttpRequest, Caller) {
   const auto now = std::chrono::steady_clock::now();
   const std::vector<env::ModelSpec>& models = services_.pool.models();
   for (std::size_t i = 0; i < models.size(); ++i) {
-    data.push_back(describe_model(services_, models[i], services_.health.status(i, now)));
+    data.push_back(
+        describe_model(models[i], upstream_of(models[i]), services_.health.status(i, now)));
   }
   const ObjectiveWeights& weights = services_.routers.front().router->settings().weights;
   const json::object body{

@@ -100,10 +100,13 @@ void Api::take_back(const RouterService& service, const Routed& routed) {
 }
 
 void Api::count_decision(const Routed& routed, bool logged) {
-  const auto model = static_cast<std::size_t>(routed.model - services_.pool.models().data());
-  context_.metrics->models[model].chosen.add();
+  count_choice(*routed.model, !logged || routed.decision.features.values.empty());
   if (routed.policy_failed) context_.metrics->policy_failures.add();
-  if (!logged || routed.decision.features.values.empty()) context_.metrics->degraded.add();
+}
+
+void Api::count_choice(const env::ModelSpec& model, bool degraded) {
+  metrics_of(model).chosen.add();
+  if (degraded) context_.metrics->degraded.add();
 }
 
 asio::awaitable<Status> Api::log_decision(Decision decision) {

@@ -56,11 +56,10 @@ struct Services {
   ModelHealth health;
   std::uint32_t max_attempts = 1;  ///< models tried for one query
   Clock clock = system_clock_now;
-  std::vector<std::unique_ptr<EncodingThread>> encoding;          ///< one a slow encoder
-  std::vector<RouterService> routers;                             ///< at least one
-  std::map<std::string, env::UpstreamSpec::Kind> upstream_kinds;  ///< by the upstream's name
-  std::vector<const ServingMetrics*> metrics;                     ///< of every io thread
-  std::atomic<std::uint64_t> decisions{0};                        ///< logged so far, over all runs
+  std::vector<std::unique_ptr<EncodingThread>> encoding;  ///< one a slow encoder
+  std::vector<RouterService> routers;                     ///< at least one
+  std::vector<const ServingMetrics*> metrics;             ///< of every io thread
+  std::atomic<std::uint64_t> decisions{0};                ///< logged so far, over all runs
   std::atomic<bool> draining{false};
   std::atomic<bool> store_failed{false};   ///< the last append failed: serve the baseline, unlogged
   boost::asio::thread_pool background{1};  ///< for backups, which must not hold up an io thread

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <cmath>
-#include <cstdio>
 #include <functional>
 #include <ostream>
+
+#include "agent/print_format.h"
 
 namespace yardmaster::agent {
 
@@ -96,9 +97,7 @@ json::object count_json(const RequestCount& count) {
 
 void print_line(std::ostream& out, const char* name, const RewardSummary& summary,
                 const std::string& note) {
-  char line[128];
-  std::snprintf(line, sizeof line, "%-20s %10.4f %10.4f  ", name, summary.mean, summary.last_1000);
-  out << line << note << '\n';
+  out << format("%-20s %10.4f %10.4f  ", name, summary.mean, summary.last_1000) << note << '\n';
 }
 
 }  // namespace
@@ -146,35 +145,28 @@ DriveReport summarise(const Workload& workload, const DriveTally& tally,
 
 void print_report(std::ostream& out, const DriveReport& report, const DriveTally& tally,
                   const ObjectiveWeights& weights) {
-  char line[256];
-  std::snprintf(line, sizeof line, "reward at cost weight %g, latency weight %g\n", weights.cost,
-                weights.latency);
-  out << line;
-  std::snprintf(line, sizeof line, "%-20s %10s %10s\n", "", "all", "last 1000");
-  out << line;
+  out << format("reward at cost weight %g, latency weight %g\n", weights.cost, weights.latency);
+  out << format("%-20s %10s %10s\n", "", "all", "last 1000");
   print_line(out, "this daemon", report.served, "");
   print_line(out, "best single model", report.best_fixed, report.best_fixed_model);
   print_line(out, "random", report.random, "");
   print_line(out, "best for each query", report.oracle, "");
-  std::snprintf(line, sizeof line,
-                "%llu queries: quality %.4f, %.6f USD each; %.0f requests/s; a decision took "
-                "%.2f ms (p50), %.2f ms (p99)\n",
-                static_cast<unsigned long long>(report.answered), report.mean_quality,
-                report.mean_cost_usd, report.requests_per_s, report.latency_p50_ms,
-                report.latency_p99_ms);
-  out << line;
-  std::snprintf(line, sizeof line,
-                "acknowledged: %llu of %llu decisions, %llu of %llu outcomes, %llu of %llu "
-                "feedback; %llu retries, %llu errors\n",
-                static_cast<unsigned long long>(tally.decisions.acknowledged),
-                static_cast<unsigned long long>(tally.decisions.sent),
-                static_cast<unsigned long long>(tally.outcomes.acknowledged),
-                static_cast<unsigned long long>(tally.outcomes.sent),
-                static_cast<unsigned long long>(tally.feedback.acknowledged),
-                static_cast<unsigned long long>(tally.feedback.sent),
-                static_cast<unsigned long long>(tally.retries),
-                static_cast<unsigned long long>(tally.errors));
-  out << line;
+  out << format(
+      "%llu queries: quality %.4f, %.6f USD each; %.0f requests/s; a decision took "
+      "%.2f ms (p50), %.2f ms (p99)\n",
+      static_cast<unsigned long long>(report.answered), report.mean_quality, report.mean_cost_usd,
+      report.requests_per_s, report.latency_p50_ms, report.latency_p99_ms);
+  out << format(
+      "acknowledged: %llu of %llu decisions, %llu of %llu outcomes, %llu of %llu "
+      "feedback; %llu retries, %llu errors\n",
+      static_cast<unsigned long long>(tally.decisions.acknowledged),
+      static_cast<unsigned long long>(tally.decisions.sent),
+      static_cast<unsigned long long>(tally.outcomes.acknowledged),
+      static_cast<unsigned long long>(tally.outcomes.sent),
+      static_cast<unsigned long long>(tally.feedback.acknowledged),
+      static_cast<unsigned long long>(tally.feedback.sent),
+      static_cast<unsigned long long>(tally.retries),
+      static_cast<unsigned long long>(tally.errors));
   for (const std::string& example : tally.error_examples) out << "error: " << example << '\n';
   if (!tally.complete) out << "stopped early: the daemon could not be reached any more\n";
 }

@@ -47,14 +47,10 @@ Result<bool> Evaluator::add(const DecisionRecord& record, const TrainingRow& row
 Status Evaluator::judge(const Decision& decision, const TrainingRow& row) {
   ObjectiveWeights weights = row.weights;
   if (options_.cost_weight) weights.cost = *options_.cost_weight;
-  candidates_.clear();
-  for (const std::string& name : decision.candidates) {
-    const env::ModelSpec* model = pool_.find(name);
-    candidates_.push_back({name, model == nullptr ? 0 : model->price_reference(), 0});
-  }
-  target_.resize(candidates_.size());
-  scores_.resize(candidates_.size());
-  const env::Observation observation{row.features.values, candidates_, weights, decisions_ - 1};
+  const std::vector<env::Candidate> candidates = env::candidates_of(decision, pool_);
+  target_.resize(candidates.size());
+  scores_.resize(candidates.size());
+  const env::Observation observation{row.features.values, candidates, weights, decisions_ - 1};
   if (Status done = expects_->live().distribution(observation, target_, scores_); !done)
     return done;
   expected_.clear();
@@ -63,9 +59,7 @@ Status Evaluator::judge(const Decision& decision, const TrainingRow& row) {
   }
 
   const ArmOutcome& outcome = row.outcomes.front();
-  const double cost_usd = outcome.cost_usd.value_or(0);
-  const Worth seen{env::reward(*outcome.quality, cost_usd, outcome.latency_s.value_or(0), weights),
-                   *outcome.quality, cost_usd};
+  const Worth seen{*env::reward(outcome, weights), *outcome.quality, outcome.cost_usd.value_or(0)};
   const auto add = [&](PolicyValue& value) {
     value.estimate.add({target_, decision.propensities, expected_, decision.chosen, seen});
   };

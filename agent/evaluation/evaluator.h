@@ -63,7 +63,6 @@ class Evaluator {
   std::uint64_t decisions_ = 0;
 
   // Of the decision at hand, one entry a candidate; kept for their memory.
-  std::vector<env::Candidate> candidates_;
   std::vector<policies::Score> scores_;
   std::vector<Worth> expected_;
   std::vector<double> target_;

@@ -21,6 +21,10 @@
 
 namespace yardmaster::test {
 
+/// The head of an answer that streams events; chunks follow.
+inline constexpr char kStreamHead[] =
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+
 /// The bytes as one chunk of a chunked body.
 std::string chunk(std::string_view bytes);
 

@@ -16,6 +16,7 @@ namespace yardmaster {
 namespace {
 
 using test::chunk;
+using test::kStreamHead;
 using test::ScriptedServer;
 using ::testing::AnyOf;
 using ::testing::Eq;
@@ -25,8 +26,6 @@ using Peer = ScriptedServer::Peer;
 
 constexpr char kAnswer[] =
     R"({"id":"c1","choices":[],"usage":{"prompt_tokens":10,"completion_tokens":20}})";
-constexpr char kHead[] =
-    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 std::string status_answer(const std::string& status, const std::string& headers = "") {
   return "HTTP/1.1 " + status + "\r\n" + headers + "Content-Length: 2\r\n\r\n{}";
@@ -107,7 +106,7 @@ TEST_F(ChatFallback, AnotherModelAnswersByADecisionOfItsOwn) {
 
 TEST_F(ChatFallback, AStreamThatBreaksBeforeItsFirstChunkFallsBack) {
   serve([](Peer& peer, int) {
-    peer.send(kHead + chunk("data: {\"error\":\"full\"}\n\n") + "0\r\n\r\n");
+    peer.send(kStreamHead + chunk("data: {\"error\":\"full\"}\n\n") + "0\r\n\r\n");
   });
   const Reply reply = ask("first", R"(, "stream": true)");
   ASSERT_EQ(reply.status, 200u) << reply.text;
@@ -180,7 +179,7 @@ TEST_F(ChatFallback, WithoutAConnectionOrTlsAnotherModelAnswers) {
 
 TEST_F(ChatFallback, StreamsThatBreakAgainAndAgainOpenTheCircuit) {
   serve([](Peer& peer, int) {
-    peer.send(kHead + chunk("data: {\"choices\":[]}\n\n"));
+    peer.send(kStreamHead + chunk("data: {\"choices\":[]}\n\n"));
     peer.close();
   });
   int calls = 0;

@@ -14,6 +14,7 @@ namespace yardmaster {
 namespace {
 
 using test::chunk;
+using test::kStreamHead;
 using test::ScriptedServer;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
@@ -21,8 +22,6 @@ using ::testing::Not;
 using ::testing::StartsWith;
 using Peer = ScriptedServer::Peer;
 
-constexpr char kHead[] =
-    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 constexpr char kHi[] = "data: {\"id\":\"c1\",\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\n";
 constexpr char kUsage[] =
     "data: {\"id\":\"c1\",\"choices\":[],\"usage\":{\"prompt_tokens\":1000,"
@@ -112,8 +111,8 @@ TEST_F(ChatStream, AsksTheUpstreamForUsageAndForwardsTheRestByteForByte) {
   std::optional<ScriptedServer::Request> seen;
   serve([&](Peer& peer) {
     seen = peer.read();
-    peer.send(std::string(kHead) + chunk(std::string(": note\r\n\r\n") + kHi) + chunk(kUsage) +
-              chunk(kEnd) + "0\r\n\r\n");
+    peer.send(std::string(kStreamHead) + chunk(std::string(": note\r\n\r\n") + kHi) +
+              chunk(kUsage) + chunk(kEnd) + "0\r\n\r\n");
     peer.wait_for_close();
   });
   const Reply reply = ask("scripted", R"(, "seed": 12345678901234567890123)");
@@ -133,7 +132,7 @@ TEST_F(ChatStream, AnUpstreamThatTakesNoStreamOptionsIsNotSentAny) {
   serve(
       [&](Peer& peer) {
         seen = peer.read();
-        peer.send(std::string(kHead) + chunk(kHi) + chunk(kEnd) + "0\r\n\r\n");
+        peer.send(std::string(kStreamHead) + chunk(kHi) + chunk(kEnd) + "0\r\n\r\n");
         peer.wait_for_close();
       },
       ", stream_usage: false");
@@ -145,7 +144,7 @@ TEST_F(ChatStream, AnEventIsForwardedBeforeTheNextOneComes) {
   std::promise<void> go_on;
   serve([&](Peer& peer) {
     peer.read();
-    peer.send(std::string(kHead) + chunk(kHi));
+    peer.send(std::string(kStreamHead) + chunk(kHi));
     go_on.get_future().get();
     peer.send(chunk(kEnd) + "0\r\n\r\n");
     peer.wait_for_close();
@@ -162,7 +161,7 @@ TEST_F(ChatStream, AnEventIsForwardedBeforeTheNextOneComes) {
 TEST_F(ChatStream, AStreamThatBreaksEndsWithAnErrorEventAndIsAFailureOnRecord) {
   serve([](Peer& peer) {
     peer.read();
-    peer.send(std::string(kHead) + chunk(kHi) + chunk("data: {\"half"));
+    peer.send(std::string(kStreamHead) + chunk(kHi) + chunk("data: {\"half"));
   });
   const Reply reply = ask("scripted");
   EXPECT_EQ(reply.status, 200u);
@@ -179,7 +178,7 @@ TEST_F(ChatStream, AnErrorEventOfTheUpstreamIsForwardedAndIsAFailureOnRecord) {
   const std::string full = "data: {\"error\":{\"message\":\"full\"}}\n\n";
   serve([&](Peer& peer) {
     peer.read();
-    peer.send(std::string(kHead) + chunk(kHi) + chunk(full) + "0\r\n\r\n");
+    peer.send(std::string(kStreamHead) + chunk(kHi) + chunk(full) + "0\r\n\r\n");
     peer.wait_for_close();
   });
   const Reply reply = ask("scripted");
@@ -195,13 +194,13 @@ TEST_F(ChatStream, WhatBreaksBeforeTheFirstChunkIsAnErrorStatus) {
     peer.read();
     switch (call++) {
       case 0:
-        return peer.send(kHead);
+        return peer.send(kStreamHead);
       case 1:
-        return peer.send(std::string(kHead) + chunk(kEnd) + "0\r\n\r\n");
+        return peer.send(std::string(kStreamHead) + chunk(kEnd) + "0\r\n\r\n");
       case 2:
         return peer.answer(R"({"id":"c1","choices":[]})");
       default:
-        return peer.send(std::string(kHead) +
+        return peer.send(std::string(kStreamHead) +
                          chunk("data: {\"error\":{\"message\":\"full\"}}\n\n") + "0\r\n\r\n");
     }
   });
@@ -218,7 +217,7 @@ TEST_F(ChatStream, AClientThatLeavesCancelsTheUpstreamCallAndIsNoFailureOfTheMod
   std::promise<void> closed;
   serve([&](Peer& peer) {
     peer.read();
-    peer.send(std::string(kHead) + chunk(kHi));
+    peer.send(std::string(kStreamHead) + chunk(kHi));
     peer.wait_for_close();
     closed.set_value();
   });
@@ -241,7 +240,7 @@ TEST_F(ChatStream, AClientThatDoesNotReadHoldsTheUpstreamBack) {
   std::promise<void> closed;
   serve([&](Peer& peer) {
     peer.read();
-    peer.send(kHead);
+    peer.send(kStreamHead);
     const std::string event =
         chunk("data: {\"choices\":[],\"x\":\"" + std::string(64u << 10, 'x') + "\"}\n\n");
     while (sent < (256u << 20) && peer.try_send(event)) sent += event.size();

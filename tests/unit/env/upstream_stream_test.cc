@@ -11,12 +11,10 @@ namespace yardmaster::env {
 namespace {
 
 using std::chrono::milliseconds;
+using test::kStreamHead;
 using test::ScriptedServer;
 using testing::HasSubstr;
 using Peer = ScriptedServer::Peer;
-
-constexpr char kHead[] =
-    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 Result<StreamedAnswer> stream(Client& client) {
   return run(client.io(), client.upstream().stream({nullptr, "{}", ""}));
@@ -32,7 +30,7 @@ TEST(OpenAiStream, GivesEachPieceWhenItComes) {
   std::promise<void> go_on;
   ScriptedServer server([&](Peer& peer) {
     peer.read();
-    peer.send(std::string(kHead) + "3\r\none\r\n");
+    peer.send(std::string(kStreamHead) + "3\r\none\r\n");
     go_on.get_future().get();
     peer.send("3\r\ntwo\r\n0\r\n\r\n");
     answer_all(peer);
@@ -75,7 +73,7 @@ TEST(OpenAiStream, ReadsAnswersThatAreNoStreamAsAWhole) {
 }
 
 TEST(OpenAiStream, FailsWhereItIsCutInTheMiddle) {
-  const std::vector<std::string> beginnings{std::string(kHead) + "3\r\none\r\n",
+  const std::vector<std::string> beginnings{std::string(kStreamHead) + "3\r\none\r\n",
                                             "HTTP/1.1 200 OK\r\n\r\none",
                                             "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\none"};
   for (const std::string& head : beginnings) {
@@ -98,7 +96,7 @@ TEST(OpenAiStream, FailsWhereItIsCutInTheMiddle) {
 TEST(OpenAiStream, GivesUpOnSilenceBeforeTheFirstByteAndBetweenBytes) {
   ScriptedServer server([](Peer& peer) {
     peer.read();
-    if (peer.number() > 0) peer.send(std::string(kHead) + "3\r\none\r\n");
+    if (peer.number() > 0) peer.send(std::string(kStreamHead) + "3\r\none\r\n");
     peer.wait_for_close();
   });
   UpstreamSpec spec = plain(server);
@@ -124,7 +122,7 @@ TEST(OpenAiStream, GivesUpOnSilenceBeforeTheFirstByteAndBetweenBytes) {
 TEST(OpenAiStream, AStreamThatNeverEndsEndsAtTheTotalDeadline) {
   ScriptedServer server([](Peer& peer) {
     peer.read();
-    peer.send(kHead);
+    peer.send(kStreamHead);
     while (peer.try_send("3\r\none\r\n")) std::this_thread::sleep_for(milliseconds(1));
   });
   UpstreamSpec spec = plain(server);
@@ -141,7 +139,7 @@ TEST(OpenAiStream, CancellingClosesTheConnection) {
   std::promise<void> closed;
   ScriptedServer server([&](Peer& peer) {
     peer.read();
-    peer.send(std::string(kHead) + "3\r\none\r\n");
+    peer.send(std::string(kStreamHead) + "3\r\none\r\n");
     peer.wait_for_close();
     closed.set_value();
   });
