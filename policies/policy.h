@@ -109,7 +109,8 @@ inline constexpr std::string_view kDefaultPolicy = "lints";
 std::vector<std::string> policy_names();
 
 /// Makes a learner by the config's name for it: one of policy_names(), "default", or
-/// "fixed:MODEL". Fails with invalid_argument for an unknown name and lists the known ones.
+/// "fixed:MODEL". Fails with invalid_argument for an unknown name, and for a MODEL that is not
+/// among the options' models if they have any, and lists the known ones.
 Result<std::unique_ptr<Learner>> make_learner(std::string_view name, const PolicyOptions& options);
 
 }  // namespace yardmaster::policies

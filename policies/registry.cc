@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <string>
@@ -81,6 +82,15 @@ constexpr std::array kPolicies = {
 
 constexpr std::string_view kFixedPrefix = "fixed:";
 
+/// A model that is never a candidate would be passed over in every decision.
+Status check_known(const std::string& model, const std::vector<std::string>& models) {
+  if (models.empty() || std::find(models.begin(), models.end(), model) != models.end()) return {};
+  std::string known;
+  for (const std::string& each : models) known += (known.empty() ? "" : ", ") + each;
+  return fail(ErrorCode::invalid_argument,
+              "there is no model '" + model + "'; there are: " + known);
+}
+
 }  // namespace
 
 std::vector<std::string> policy_names() {
@@ -107,6 +117,7 @@ Result<std::unique_ptr<Learner>> make_learner(std::string_view name, const Polic
   if (name == "default") name = kDefaultPolicy;
   if (name.starts_with(kFixedPrefix) && name.size() > kFixedPrefix.size()) {
     const std::string model(name.substr(kFixedPrefix.size()));
+    if (Status known = check_known(model, options.models); !known) return fail(known.error());
     return make_static_learner(options, make_fixed_chooser(model), 0);
   }
   for (const Entry& entry : kPolicies) {

@@ -73,27 +73,14 @@ std::vector<std::string> policies_to_run(const std::vector<std::string>& asked) 
   return out;
 }
 
-/// Fails on a name that no policy has, before the data is read.
-Status check_policies(const std::vector<std::string>& names) {
+/// Fails on a name that no policy has; with `models`, on a fixed model that is not among them.
+Status check_policies(const std::vector<std::string>& names,
+                      const std::vector<std::string>& models) {
   for (const std::string& name : names) {
     policies::PolicyOptions options;
     options.dimension = 1;
+    options.models = models;
     if (auto made = policies::make_learner(name, options); !made) return fail(made.error());
-  }
-  return {};
-}
-
-/// A model that the data lacks would be passed over in every round.
-Status check_fixed_models(const std::vector<std::string>& names, const SimulationData& data) {
-  constexpr std::string_view kFixed = "fixed:";
-  for (const std::string& name : names) {
-    if (!name.starts_with(kFixed)) continue;
-    const std::string model = name.substr(kFixed.size());
-    if (std::find(data.models.begin(), data.models.end(), model) != data.models.end()) continue;
-    std::string known;
-    for (const std::string& each : data.models) known += (known.empty() ? "" : ", ") + each;
-    return fail(ErrorCode::invalid_argument,
-                "the data has no model '" + model + "'; it has: " + known);
   }
   return {};
 }
@@ -229,12 +216,12 @@ int run_simulate(SimulateArguments& arguments) {
   }
   if (auto read = read_scenario(arguments); !read) return failed(read.error());
   const auto names = policies_to_run(arguments.policies);
-  if (auto checked = check_policies(names); !checked) return failed(checked.error());
+  if (auto checked = check_policies(names, {}); !checked) return failed(checked.error());
   const auto encoder = env::make_encoder(arguments.encoder, arguments.encoder_files);
   if (!encoder) return failed(encoder.error());
   const auto data = load(arguments.data, **encoder);
   if (!data) return failed(data.error());
-  if (auto checked = check_fixed_models(names, *data); !checked) return failed(checked.error());
+  if (auto checked = check_policies(names, data->models); !checked) return failed(checked.error());
   SimulationData warm;
   if (!arguments.warm_start.empty()) {
     auto loaded = load(arguments.warm_start, **encoder);

@@ -154,6 +154,8 @@ TEST_F(Evaluate, SaysWhatIsWrong) {
   EXPECT_EQ(run(""), 2);
   EXPECT_EQ(run("--log " + log + " --policy nonsense"), 2);
   EXPECT_THAT(errors_, testing::HasSubstr("lints"));
+  EXPECT_EQ(run("--log " + log + " --policy fixed:nobody"), 2);
+  EXPECT_THAT(errors_, testing::HasSubstr("nobody"));
   EXPECT_EQ(run("--log " + log + " --cost-weight -1"), 2);
   EXPECT_EQ(run("--log " + log + " --encoder nonsense"), 2);
   EXPECT_EQ(run("--log " + write("{\"model\":\"a\",\"quality\":1}\n")), 1);

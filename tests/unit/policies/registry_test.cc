@@ -32,6 +32,18 @@ TEST(Registry, AnUnknownNameIsRefusedWithTheKnownOnes) {
   EXPECT_FALSE(make_learner("fixed:", {}));
 }
 
+TEST(Registry, AFixedModelThatTheOptionsLackIsRefusedWithTheKnownOnes) {
+  PolicyOptions options;
+  options.dimension = 3;
+  options.models = {"small", "large"};
+  EXPECT_TRUE(make_learner("fixed:large", options));
+  const auto made = make_learner("fixed:huge", options);
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code, ErrorCode::invalid_argument);
+  EXPECT_THAT(made.error().message, testing::HasSubstr("huge"));
+  EXPECT_THAT(made.error().message, testing::HasSubstr("small, large"));
+}
+
 TEST(Registry, OptionsOutOfRangeAreRefused) {
   PolicyOptions options;
   options.exploration_floor = 1.5;
