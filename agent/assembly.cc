@@ -195,8 +195,9 @@ std::vector<env::UpstreamSpec> Assembly::upstreams() const {
 
 std::unique_ptr<Services> Assembly::make_services(replay::Store& store,
                                                   LearnerThread& learner) const {
-  auto services = std::make_unique<Services>(*pool_, store, learner, *tokens_,
-                                             Authenticator(config_.keys), data(), config_.breaker);
+  auto services =
+      std::make_unique<Services>(*pool_, store, learner, *tokens_,
+                                 std::make_unique<Keyring>(config_.keys), data(), config_.breaker);
   services->max_attempts = config_.fallback.max_attempts;
   services->decisions = store.stats().decisions;
   for (std::size_t i = 0; i < config_.routers.size(); ++i) {

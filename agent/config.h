@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/auth.h"
+#include "agent/keys/api_key.h"
 #include "agent/model_health.h"
 #include "agent/secret.h"
 #include "base/result.h"
@@ -149,7 +149,7 @@ struct Config {
   LearnerConfig learner;
   RetentionConfig retention;
   LoggingConfig logging;
-  std::vector<Authenticator::Key> keys;  ///< none: loopback only, no authentication
+  std::vector<ApiKey> keys;  ///< none: loopback only, no authentication
 };
 
 /// Finds the value that `${NAME}` stands for; nothing if there is none.

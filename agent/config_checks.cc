@@ -203,8 +203,19 @@ void check_objective(const Config& config, Problems& problems) {
   if (!positive) problems.add_at("objective.metrics", "needs a weight above 0");
 }
 
+void check_key_models(const Config& config, const std::string& place,
+                      const std::vector<std::string>& named, Problems& problems) {
+  const auto models = names_of(config.models);
+  for (const std::string& model : named) {
+    if (contains(models, model)) continue;
+    problems.add_at(place,
+                    "names " + quoted(model) + ", which is not in models" + suggest(model, models));
+  }
+}
+
 void check_keys(const Config& config, Problems& problems) {
   check_names("keys", config.keys, problems);
+  std::set<Sha256> seen;
   for (std::size_t i = 0; i < config.keys.size(); ++i) {
     const std::string place = entry("keys", i);
     if (config.keys[i].sha256 == std::array<std::uint8_t, 32>{}) {
@@ -213,6 +224,12 @@ void check_keys(const Config& config, Problems& problems) {
     if (config.keys[i].scopes == 0) {
       problems.add_at(place + ".scopes", "is missing; list some of route, feedback, admin");
     }
+    if (!seen.insert(config.keys[i].sha256).second) {
+      problems.add_at(place + ".sha256",
+                      "is that of an earlier key; give each a secret of its own");
+    }
+    check_key_models(config, place + ".models", config.keys[i].models, problems);
+    check_key_models(config, place + ".deny_models", config.keys[i].deny_models, problems);
   }
 }
 

@@ -20,8 +20,6 @@ constexpr std::array<std::string_view, 3> kDevices{"cpu", "cuda", "auto"};
 
 // Bit i stands for entry i.
 constexpr std::array<std::string_view, 2> kModalities{"text", "image"};
-constexpr std::array<std::string_view, 3> kScopes{"route", "feedback", "admin"};
-static_assert(kScopeRoute == 1 && kScopeFeedback == 2 && kScopeAdmin == 4);
 
 void visit_listen(FieldVisitor& visitor, ListenConfig& listen) {
   visitor.text("address", listen.address);
@@ -154,12 +152,18 @@ void visit_logging(FieldVisitor& visitor, LoggingConfig& logging) {
   visitor.flag("json", logging.json);
 }
 
-void visit_key(FieldVisitor& visitor, Authenticator::Key& key) {
+void visit_key(FieldVisitor& visitor, ApiKey& key) {
   visitor.text("name", key.name);
   visitor.sha256("sha256", key.sha256);
   std::uint32_t scopes = key.scopes;
-  visitor.choices("scopes", kScopes, scopes);
+  visitor.choices("scopes", kScopeNames, scopes);
   key.scopes = static_cast<std::uint8_t>(scopes);
+  visitor.texts("models", key.models);
+  visitor.texts("deny_models", key.deny_models);
+  visitor.time("expires", key.expires);
+  visitor.integer("requests_per_minute", key.requests_per_minute);
+  visitor.integer("tokens_per_minute", key.tokens_per_minute);
+  visitor.number("budget_usd_per_day", key.budget_usd_per_day, 0, kAnyNumber);
 }
 
 }  // namespace

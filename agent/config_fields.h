@@ -46,6 +46,12 @@ class FieldVisitor {
   virtual void number_or(std::string_view key, std::string_view word, std::optional<double>& value,
                          double min, double max) = 0;
 
+  /// A list of texts.
+  virtual void texts(std::string_view key, std::vector<std::string>& values) = 0;
+
+  /// A point in time; nothing where the key is left out.
+  virtual void time(std::string_view key, std::optional<Timestamp>& value) = 0;
+
   virtual void sha256(std::string_view key, std::array<std::uint8_t, 32>& value) = 0;
 
   /// A mapping from names of the user's choice to numbers.

@@ -118,6 +118,18 @@ class MappingReader final : public FieldVisitor {
     }
   }
 
+  void texts(std::string_view key, std::vector<std::string>& values) override;
+
+  void time(std::string_view key, std::optional<Timestamp>& value) override {
+    const auto text = scalar(key, "a time");
+    if (!text) return;
+    if (const auto time = parse_rfc3339(*text)) {
+      value = *time;
+    } else {
+      problem(key, "is " + quoted(*text) + ", no time; write one like 2027-01-31T12:00:00Z");
+    }
+  }
+
   void numbers(std::string_view key, NamedNumbers& values, double min, double max) override;
 
   void group(std::string_view key, const Group& visit) override {
@@ -277,6 +289,23 @@ void MappingReader::choices(std::string_view key, std::span<const std::string_vi
     }
     const auto text = expand(entry, place_of(key));
     if (text) bits |= 1u << find_name(key, *text, names, 0);
+  }
+}
+
+void MappingReader::texts(std::string_view key, std::vector<std::string>& values) {
+  const YAML::Node* node = find(key);
+  if (node == nullptr) return;
+  if (!node->IsSequence()) {
+    problem(key, "must be a list, like [a, b]");
+    return;
+  }
+  values.clear();
+  for (const YAML::Node& entry : *node) {
+    if (!entry.IsScalar()) {
+      problem(key, "must be a list of texts");
+      continue;
+    }
+    if (auto text = expand(entry, place_of(key))) values.push_back(std::move(*text));
   }
 }
 

@@ -71,6 +71,19 @@ class ConfigWriter final : public FieldVisitor {
     }
   }
 
+  void texts(std::string_view key, std::vector<std::string>& values) override {
+    emit_key(key);
+    out_ << YAML::Flow << YAML::BeginSeq;
+    for (const std::string& each : values) out_ << YAML::DoubleQuoted << each;
+    out_ << YAML::EndSeq;
+  }
+
+  void time(std::string_view key, std::optional<Timestamp>& value) override {
+    if (!value) return;
+    emit_key(key);
+    out_ << YAML::DoubleQuoted << format_rfc3339(*value);
+  }
+
   /// Enough to tell keys apart, too little to search for a weak one.
   void sha256(std::string_view key, std::array<std::uint8_t, 32>& value) override {
     static constexpr std::string_view kDigits = "0123456789abcdef";

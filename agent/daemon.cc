@@ -16,6 +16,7 @@
 #include "agent/assembly.h"
 #include "agent/budget/restore.h"
 #include "agent/http/server.h"
+#include "agent/keys/restore.h"
 
 namespace yardmaster::agent {
 namespace {
@@ -168,10 +169,16 @@ Status RunningDaemon::start_serving() {
                                           services_->clock(), *service.router->pacer());
     if (!counted) return fail(counted.error());
   }
+  if (Status counted =
+          restore_charges(*store_, services_->clock(), *services_->keys, services_->charges);
+      !counted) {
+    return counted;
+  }
   std::random_device entropy;
   for (unsigned i = 0; i < config_.listen.io_threads; ++i) {
     const std::uint64_t seed = (std::uint64_t{entropy()} << 32) | entropy();
     ThreadContext context(services_->pool.models().size(), seed);
+    context.keys.emplace(services_->keys->set());
     for (const auto& slot : slots_) context.policies.emplace_back(*slot);
     auto thread =
         std::make_unique<IoThread>(*services_, std::move(context), config_.limits.store_timeout);

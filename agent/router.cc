@@ -13,11 +13,6 @@ namespace {
 /// Output tokens assumed where the client sets no bound and nothing was learned yet.
 constexpr double kTypicalOutputTokens = 400;
 
-double expected_output_tokens(const env::Query& query) {
-  if (!query.max_output_tokens) return kTypicalOutputTokens;
-  return std::min(static_cast<double>(*query.max_output_tokens), kTypicalOutputTokens);
-}
-
 /// None where they were to be made ahead and could not be.
 Features encoded(const env::Encoder& encoder, const env::Query& query,
                  const std::optional<std::vector<float>>& ahead) {
@@ -42,6 +37,11 @@ std::string over_budget(double expected_usd, double left_usd) {
 }
 
 }  // namespace
+
+double expected_output_tokens(const env::Query& query) {
+  if (!query.max_output_tokens) return kTypicalOutputTokens;
+  return std::min(static_cast<double>(*query.max_output_tokens), kTypicalOutputTokens);
+}
 
 std::size_t sample_index(std::span<const double> probabilities, Rng& rng) {
   double left = rng.uniform();
@@ -117,6 +117,10 @@ Result<env::Candidates> Router::filter(const RouteRequest& request) const {
   bounds.input_tokens = tokens_.upper_bound(*request.query);
   bounds.allow = request.allow;
   bounds.deny = request.deny;
+  if (const ApiKey* key = request.hold.key()) {
+    bounds.key_allow = key->models;
+    bounds.key_deny = key->deny_models;
+  }
   bounds.needs_upstream = request.needs_upstream;
   bounds.down = request.down;
   return env::filter_candidates(*request.query, pool_, bounds);
@@ -144,6 +148,7 @@ Router::Choice Router::choice_among(const env::Candidates& candidates,
 void Router::describe(const RouteRequest& request, const PublishedPolicy& policy,
                       Decision& decision) const {
   const env::Query& query = *request.query;
+  if (const ApiKey* key = request.hold.key()) decision.key = key->name;
   if (settings_.store_queries) decision.query = query.text;
   if (successor_ != nullptr && policy.successor) {
     decision.features = encoded(*successor_, query, request.successor_features);

@@ -9,6 +9,7 @@
 
 #include "agent/budget/paced_choice.h"
 #include "agent/budget/pacer.h"
+#include "agent/keys/key_hold.h"
 #include "agent/policy_slot.h"
 #include "base/decision.h"
 #include "base/random.h"
@@ -41,6 +42,7 @@ struct RouteRequest {
   std::vector<std::string> deny;
   std::optional<double> cost_weight;
   std::string session_id;
+  KeyHold hold;  ///< of the key that asks: it bounds the models
 
   /// Made ahead, for a slow encoder: nothing means that the router encodes the query itself, empty
   /// that it could not be encoded, and that the baseline serves it. The same for the encoder that
@@ -125,6 +127,9 @@ class Router {
   const env::Encoder* successor_;
   std::unique_ptr<BudgetPacer> pacer_;
 };
+
+/// Output tokens that an answer is taken to have before anything is known of it.
+double expected_output_tokens(const env::Query& query);
 
 /// The index drawn from `probabilities` (which sum to 1) by one number of `rng`.
 std::size_t sample_index(std::span<const double> probabilities, Rng& rng);

@@ -42,6 +42,7 @@ struct Decision {
   Timestamp time;
   std::string router;
   std::string session_id;            ///< empty: none
+  std::string key;                   ///< name of the API key that asked; empty: without keys
   std::optional<std::string> query;  ///< kept only where the config says so
   Features features;                 ///< empty where the client named the model
   Features successor_features;       ///< of the encoder that is to take over; empty: none is

@@ -19,6 +19,10 @@ bool contains(std::span<const std::string> names, const std::string& name) {
 }
 
 std::optional<Refusal> refuse_by_lists(const ModelSpec& model, const FilterBounds& bounds) {
+  if ((!bounds.key_allow.empty() && !contains(bounds.key_allow, model.name)) ||
+      contains(bounds.key_deny, model.name)) {
+    return Refusal{Refusal::Kind::request, "not a model that the API key may use"};
+  }
   if (!bounds.allow.empty() && !contains(bounds.allow, model.name)) {
     return Refusal{Refusal::Kind::request, "not among the models that the request allows"};
   }

@@ -15,12 +15,14 @@ namespace yardmaster::env {
 
 /// What bounds the choice besides the query itself. The spans belong to the caller.
 struct FilterBounds {
-  double input_tokens = 0;                  ///< estimate for the query, on the safe side
-  std::span<const std::string> allow = {};  ///< model names; empty: all. Others are left out
-  std::span<const std::string> deny = {};   ///< model names
-  bool needs_upstream = false;              ///< leave out models that no upstream serves
-  std::span<const std::string> down = {};   ///< why each is not to be used now, "" where it may be;
-                                            ///< in the pool's order; empty: all may be
+  double input_tokens = 0;                      ///< estimate for the query, on the safe side
+  std::span<const std::string> allow = {};      ///< model names; empty: all. Others are left out
+  std::span<const std::string> deny = {};       ///< model names
+  std::span<const std::string> key_allow = {};  ///< the same of the caller's API key
+  std::span<const std::string> key_deny = {};
+  bool needs_upstream = false;             ///< leave out models that no upstream serves
+  std::span<const std::string> down = {};  ///< why each is not to be used now, "" where it may be;
+                                           ///< in the pool's order; empty: all may be
 };
 
 /// The models that may serve a query.
@@ -33,9 +35,9 @@ struct Candidates {
 /// bound of its own.
 inline constexpr std::uint32_t kReservedOutputTokens = 1024;
 
-/// Applies the hard filters: the lists of the request, what the query needs (images, tools, JSON
-/// mode, room in the context window), and health, in this order; the first that fails is a
-/// model's reason. Thread-safe. Allocates for the two vectors and for reasons only.
+/// Applies the hard filters: the lists of the key and of the request, what the query needs (images,
+/// tools, JSON mode, room in the context window), and health, in this order; the first that fails
+/// is a model's reason. Thread-safe. Allocates for the two vectors and for reasons only.
 ///
 /// When nothing is left the error's message gives every model's reason, and its code says what
 /// the caller can do: `unavailable` where a model could serve but is down (try again later),

@@ -15,6 +15,9 @@ constexpr std::uint8_t kStreamedLayout = 2;  // of outcomes with first_token_s
 // that a store without a change of encoder can be read by versions that knew of none.
 constexpr std::uint8_t kTwoEncodersLayout = 2;
 
+// Of decisions that an API key asked for.
+constexpr std::uint8_t kKeyedLayout = 3;
+
 enum class EventKind : std::uint8_t { outcome = 1, feedback = 2 };
 
 // Parts ------------------------------------------------------------------------------------
@@ -223,7 +226,8 @@ auto decode_with(std::string_view bytes, const char* what, Take take, std::uint8
 void encode(const StoredDecision& value, std::string& out) {
   const Decision& decision = value.decision;
   ByteWriter writer(out);
-  writer.put_byte(layout_of(decision.successor_features));
+  const bool keyed = !decision.key.empty();
+  writer.put_byte(keyed ? kKeyedLayout : layout_of(decision.successor_features));
   put(writer, value.deadline);
   put(writer, decision.id);
   put(writer, decision.time);
@@ -240,7 +244,12 @@ void encode(const StoredDecision& value, std::string& out) {
   writer.put_double(decision.price_reference);
   writer.put_double(decision.estimated_cost_usd);
   writer.put_varint(decision.estimated_input_tokens);
-  put_if_any(writer, decision.successor_features);
+  if (keyed) {
+    put(writer, decision.successor_features);
+    writer.put_text(decision.key);
+  } else {
+    put_if_any(writer, decision.successor_features);
+  }
 }
 
 void encode(const Event& value, std::string& out) {
@@ -323,9 +332,10 @@ Result<StoredDecision> decode_decision(std::string_view bytes) {
     decision.estimated_cost_usd = in.take_double();
     decision.estimated_input_tokens = take_varint32(in);
     if (layout >= kTwoEncodersLayout) decision.successor_features = take_features(in);
+    if (layout >= kKeyedLayout) decision.key = in.take_text();
     return value;
   };
-  return decode_with(bytes, "decision", take, kTwoEncodersLayout);
+  return decode_with(bytes, "decision", take, kKeyedLayout);
 }
 
 Result<Event> decode_event(std::string_view bytes) {

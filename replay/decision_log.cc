@@ -331,6 +331,7 @@ void read_decision(Fields& line, Decision& decision) {
   decision.id = id.value_or(DecisionId());
   decision.time = line.time("time");
   decision.session_id = line.text("session_id");
+  decision.key = line.text("key");
   if (line.find("query") != nullptr) decision.query = line.text("query");
   line.object("features", [&](Fields& fields) { decision.features = read_features(fields); });
   line.object("successor_features",
@@ -362,6 +363,7 @@ std::string to_json_line(const DecisionRecord& record) {
     line.text("decision_id", decision.id.str());
     line.text("time", format_rfc3339(decision.time));
     line.text_if_any("session_id", decision.session_id);
+    line.text_if_any("key", decision.key);
     if (decision.query) line.text("query", *decision.query);
     if (decision.features != Features()) write(decision.features, line.member("features"));
     if (decision.successor_features != Features()) {

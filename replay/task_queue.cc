@@ -11,8 +11,8 @@ std::size_t bytes_of(const Features& features) {
 }
 
 std::size_t bytes_of(const Decision& decision) {
-  std::size_t bytes =
-      sizeof decision + bytes_of(decision.features) + bytes_of(decision.successor_features);
+  std::size_t bytes = sizeof decision + decision.key.size() + bytes_of(decision.features) +
+                      bytes_of(decision.successor_features);
   if (decision.query) bytes += decision.query->size();
   for (const std::string& model : decision.candidates) bytes += sizeof model + model.size();
   for (const FilteredModel& each : decision.filtered) {

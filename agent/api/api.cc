@@ -27,6 +27,17 @@ bool is_json_type(std::string_view content_type) {
          type == "application/x-www-form-urlencoded" || type == "application/octet-stream";
 }
 
+/// What the limits of keys are about.
+bool is_limited(ServingMetrics::Endpoint label) {
+  return label == ServingMetrics::Endpoint::route || label == ServingMetrics::Endpoint::chat;
+}
+
+HttpResponse refusal_response(const AuthRefusal& refusal) {
+  HttpResponse response = error_response(refusal.status, refusal.message, refusal.code);
+  if (refusal.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  return response;
+}
+
 }  // namespace
 
 const Api::Endpoint* Api::find_endpoint(std::string_view path) {
@@ -55,6 +66,29 @@ const Api::Endpoint* Api::find_endpoint(std::string_view path) {
   return found == kEndpoints.end() ? nullptr : &*found;
 }
 
+/// Checks the key, then its limits where the route has any, then answers.
+asio::awaitable<HttpResponse> Api::answer(const Endpoint& endpoint, HttpRequest request) {
+  HttpResponse response;
+  Caller caller;
+  if (endpoint.scope) {
+    const KeySet& keys = *context_.keys->current();
+    auto checked = keys.check(header(request, "authorization"), *endpoint.scope, services_.clock());
+    if (!checked) co_return refusal_response(checked.error());
+    caller = std::move(*checked);
+  }
+  if (is_limited(endpoint.label) && caller.key != nullptr) {
+    if (auto refused = take_request(caller)) {
+      response = std::move(*refused);
+    } else {
+      response = co_await (this->*endpoint.handler)(std::move(request), caller);
+    }
+    add_limit_headers(caller, response);
+    co_return response;
+  }
+  response = co_await (this->*endpoint.handler)(std::move(request), std::move(caller));
+  co_return response;
+}
+
 asio::awaitable<HttpResponse> Api::handle(HttpRequest request) {
   const std::string_view target(request.target().data(), request.target().size());
   const std::string_view path = target.substr(0, target.find('?'));
@@ -71,23 +105,7 @@ asio::awaitable<HttpResponse> Api::handle(HttpRequest request) {
   } else if (method == "POST" && !is_json_type(header(request, "content-type"))) {
     response = error_response(415, "the content type is not JSON; send application/json");
   } else {
-    Caller caller;
-    bool let_in = true;
-    if (endpoint->scope) {
-      const auto authorization = request[boost::beast::http::field::authorization];
-      auto checked = services_.authenticator.check({authorization.data(), authorization.size()},
-                                                   *endpoint->scope);
-      if (checked) {
-        caller = std::move(*checked);
-      } else {
-        let_in = false;
-        response = error_response(checked.error().status, checked.error().message,
-                                  checked.error().status == 401 ? "invalid_api_key" : "forbidden");
-      }
-    }
-    if (let_in) {
-      response = co_await (this->*endpoint->handler)(std::move(request), std::move(caller));
-    }
+    response = co_await answer(*endpoint, std::move(request));
   }
   const auto label = endpoint != nullptr ? endpoint->label : ServingMetrics::Endpoint::other;
   context_.metrics->requests(label, response.status).add();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <optional>
 #include <string_view>
 
 #include "agent/api/chat_attempt.h"
@@ -23,6 +24,7 @@ class Api {
   using Method = boost::asio::awaitable<HttpResponse> (Api::*)(HttpRequest, Caller);
 
   static const Endpoint* find_endpoint(std::string_view path);
+  boost::asio::awaitable<HttpResponse> answer(const Endpoint& endpoint, HttpRequest request);
 
   // One file each group: route.cc, chat.cc, feedback.cc, info.cc, admin.cc.
   boost::asio::awaitable<HttpResponse> route(HttpRequest request, Caller caller);
@@ -46,13 +48,17 @@ class Api {
   struct ChatRun;
   class ChatStream;
 
+  std::optional<HttpResponse> take_request(const Caller& caller);
+  std::optional<HttpResponse> admit(const Caller& caller, const env::Query& query,
+                                    RouteRequest& request);
+  void add_limit_headers(const Caller& caller, HttpResponse& response);
+  void settle(const DecisionId& id, const Outcome& outcome);
   boost::asio::awaitable<void> encode(const RouterService& service, RouteRequest& request);
   static boost::asio::awaitable<std::vector<float>> encode_ahead(EncodingThread& thread,
                                                                  const env::Query& query);
   const PublishedPolicy& policy_of(const RouterService& service);
   Result<Routed> decide(const RouterService& service, const RouteRequest& request);
   void take_back(const RouterService& service, const Routed& routed);
-  void count_cost(const DecisionId& id, std::optional<double> cost_usd);
   void count_decision(const Routed& routed, bool logged);
   void count_choice(const env::ModelSpec& model, bool degraded);
   boost::asio::awaitable<Status> log_decision(Decision decision);

@@ -8,7 +8,6 @@
 #include "agent/api/api.h"
 #include "agent/api/chat_stream.h"
 #include "agent/api/request_options.h"
-#include "agent/budget/restore.h"
 
 namespace yardmaster::agent {
 
@@ -35,6 +34,9 @@ Decision Api::direct_decision(const env::ModelSpec& model, const RouteRequest& o
   const RouterService& first = services_.routers.front();
   first.router->describe(options, policy_of(first), decision);
   decision.price_reference = model.price_reference();
+  const env::Query& query = *options.query;
+  decision.estimated_cost_usd =
+      model.cost_usd(services_.tokens.estimate(query), expected_output_tokens(query)).value_or(0);
   return decision;
 }
 
@@ -75,6 +77,7 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_named(ChatRun& run) {
   target.decision = direct_decision(*target.model, run.options);
   target.logged = (co_await log_decision(target.decision)).has_value();
   count_choice(*target.model, !target.logged);
+  run.options.hold.charge(target.decision, services_.charges);
   co_return target;
 }
 
@@ -94,6 +97,7 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_routed(ChatRun& run) {
     if (!routed) co_return fail(routed.error());
   }
   count_decision(*routed, target.logged);
+  run.options.hold.charge(routed->decision, services_.charges);
   target.model = routed->model;
   target.decision = std::move(routed->decision);
   co_return target;
@@ -159,7 +163,7 @@ asio::awaitable<void> Api::record(const ChatTarget& target, Outcome outcome,
     services_.tokens.observe(target.model->name, target.prompt_bytes, *usage.input_tokens);
   }
   if (!target.logged) {
-    count_cost(target.decision.id, cost_of(outcome));
+    settle(target.decision.id, outcome);
     co_return;
   }
   const Status reported =
@@ -167,7 +171,7 @@ asio::awaitable<void> Api::record(const ChatTarget& target, Outcome outcome,
   if (!reported) spdlog::warn("an outcome is lost: {}", reported.error().message);
 }
 
-asio::awaitable<HttpResponse> Api::chat(HttpRequest request, Caller) {
+asio::awaitable<HttpResponse> Api::chat(HttpRequest request, Caller caller) {
   const auto start = SteadyClock::now();
   auto query = env::parse_query(request.body());
   if (!query) co_return to_response(query.error());
@@ -182,6 +186,7 @@ asio::awaitable<HttpResponse> Api::chat(HttpRequest request, Caller) {
   }
   auto options = read_route_headers(request);
   if (!options) co_return to_response(options.error());
+  if (auto refused = admit(caller, *query, *options)) co_return std::move(*refused);
   ChatRun run{request, *query, start};
   run.options = std::move(*options);
   auto target = co_await choose_first(run);
@@ -195,7 +200,7 @@ asio::awaitable<HttpResponse> Api::answer_chat(ChatRun& run, ChatTarget target) 
     ChatAttempt attempt = co_await call_model(run, target);
     if (attempt.clients_fault()) {
       // It says nothing about the model, so there is nothing to learn from it.
-      count_cost(target.decision.id, 0);
+      settle(target.decision.id, outcome_of(attempt, services_.clock()));
     } else if (!attempt.stream) {
       co_await record(target, outcome_of(attempt, services_.clock()), attempt.usage);
     }

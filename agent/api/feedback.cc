@@ -9,6 +9,7 @@
 #include "agent/api/json_fields.h"
 #include "agent/api/request_options.h"
 #include "agent/budget/restore.h"
+#include "agent/keys/restore.h"
 #include "base/json_text.h"
 
 namespace yardmaster::agent {
@@ -192,8 +193,10 @@ HttpResponse feedback_response(const std::vector<FeedbackResult>& results) {
 
 }  // namespace
 
-/// Tells the budget that the decision was made on, if there is one.
-void Api::count_cost(const DecisionId& id, std::optional<double> cost_usd) {
+/// Tells the budget that the decision was made on, and the key that asked for it, if there are any.
+void Api::settle(const DecisionId& id, const Outcome& outcome) {
+  const std::optional<double> cost_usd = cost_of(outcome);
+  services_.charges.settle(id, tokens_of(outcome), cost_usd);
   if (!cost_usd) return;
   for (const RouterService& service : services_.routers) {
     if (BudgetPacer* pacer = service.router->pacer()) pacer->spent(id, *cost_usd);
@@ -201,13 +204,13 @@ void Api::count_cost(const DecisionId& id, std::optional<double> cost_usd) {
 }
 
 asio::awaitable<Status> Api::log_outcome(DecisionId id, Outcome outcome, std::string response_id) {
-  const std::optional<double> cost_usd = cost_of(outcome);
+  const Outcome kept = outcome;
   auto append = [&](std::function<void(Status)> done) {
     services_.store.append_outcome(id, std::move(outcome), std::move(response_id), std::move(done));
   };
   auto answer = co_await context_.log_waits->await<Status>(append);
   const Status stored = answer ? std::move(*answer) : Status(fail(store_overdue()));
-  if (stored) count_cost(id, cost_usd);
+  if (stored) settle(id, kept);
   co_return stored;
 }
 

@@ -62,7 +62,7 @@ HttpResponse text_response(std::string_view content_type, std::string body) {
 
 }  // namespace
 
-asio::awaitable<HttpResponse> Api::models(HttpRequest, Caller) {
+asio::awaitable<HttpResponse> Api::models(HttpRequest, Caller caller) {
   json::array data;
   json::array routers;
   for (const RouterService& service : services_.routers) {
@@ -77,6 +77,7 @@ asio::awaitable<HttpResponse> Api::models(HttpRequest, Caller) {
   const auto now = std::chrono::steady_clock::now();
   const std::vector<env::ModelSpec>& models = services_.pool.models();
   for (std::size_t i = 0; i < models.size(); ++i) {
+    if (caller.key != nullptr && !caller.key->key.may_use(models[i].name)) continue;
     data.push_back(
         describe_model(models[i], upstream_of(models[i]), services_.health.status(i, now)));
   }

@@ -120,7 +120,7 @@ asio::awaitable<Status> Api::log_decision(Decision decision) {
   co_return logged;
 }
 
-asio::awaitable<HttpResponse> Api::route(HttpRequest request, Caller) {
+asio::awaitable<HttpResponse> Api::route(HttpRequest request, Caller caller) {
   const auto start = std::chrono::steady_clock::now();
   auto query = env::parse_query(request.body());
   if (!query) co_return to_response(query.error());
@@ -128,6 +128,7 @@ asio::awaitable<HttpResponse> Api::route(HttpRequest request, Caller) {
   auto options = read_route_headers(request);
   if (!options) co_return to_response(options.error());
   options->query = &*query;
+  if (auto refused = admit(caller, *query, *options)) co_return std::move(*refused);
 
   const RouterService* service = query->requested_model.empty()
                                      ? &services_.routers.front()
@@ -153,6 +154,7 @@ asio::awaitable<HttpResponse> Api::route(HttpRequest request, Caller) {
     if (!routed) co_return to_response(routed.error());
   }
   count_decision(*routed, logged.has_value());
+  options->hold.charge(routed->decision, services_.charges);
 
   HttpResponse response;
   const bool explain = query->explain || header(request, "x-yardmaster-explain") == "1";

@@ -8,9 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "agent/auth.h"
 #include "agent/data_directory.h"
 #include "agent/encoding_thread.h"
+#include "agent/keys/key_charges.h"
+#include "agent/keys/keyring.h"
 #include "agent/learner_thread.h"
 #include "agent/model_health.h"
 #include "agent/policy_slot.h"
@@ -37,13 +38,13 @@ struct RouterService {
 /// What all io threads share. Everything referred to outlives them.
 struct Services {
   Services(const env::ModelPool& pool_, replay::Store& store_, LearnerThread& learner_,
-           env::TokenEstimator& tokens_, Authenticator authenticator_, DataDirectory data_,
+           env::TokenEstimator& tokens_, std::unique_ptr<Keyring> keys_, DataDirectory data_,
            BreakerSettings breaker)
       : pool(pool_),
         store(store_),
         learner(learner_),
         tokens(tokens_),
-        authenticator(std::move(authenticator_)),
+        keys(std::move(keys_)),
         data(std::move(data_)),
         health(pool_.models().size(), breaker) {}
 
@@ -51,7 +52,8 @@ struct Services {
   replay::Store& store;
   LearnerThread& learner;
   env::TokenEstimator& tokens;
-  Authenticator authenticator;
+  std::unique_ptr<Keyring> keys;
+  KeyCharges charges;
   DataDirectory data;
   ModelHealth health;
   std::uint32_t max_attempts = 1;  ///< models tried for one query
@@ -93,6 +95,7 @@ struct ThreadContext {
   std::unique_ptr<StoreWaits> sync_waits;  ///< feedback
   std::unique_ptr<ServingMetrics> metrics;
   Rng rng;
+  std::optional<Published<std::shared_ptr<const KeySet>>::Reader> keys;  ///< set at the start
   std::vector<PolicySlot::Reader> policies;  ///< in the order of Services::routers
   std::map<std::string, std::unique_ptr<env::Upstream>, std::less<>> upstreams;  ///< by name
 };

@@ -30,6 +30,12 @@ Result<std::uint64_t> first_since(const replay::Store& store, Timestamp time, st
 
 }  // namespace
 
+Result<std::uint64_t> first_decision_today(const replay::Store& store, Timestamp now) {
+  const replay::StoreStats stats = store.stats();
+  return first_since(store, std::chrono::floor<std::chrono::days>(now), stats.first_decision,
+                     stats.decisions + 1);
+}
+
 std::optional<double> cost_of(const Outcome& outcome) {
   if (outcome.cost_usd) return outcome.cost_usd;
   if (outcome.status == Outcome::Status::error) return 0.0;
@@ -38,10 +44,8 @@ std::optional<double> cost_of(const Outcome& outcome) {
 
 Status restore_budget(const replay::Store& store, const std::string& router,
                       double base_cost_weight, Timestamp now, BudgetPacer& pacer) {
-  const replay::StoreStats stats = store.stats();
-  const std::uint64_t end = stats.decisions + 1;
-  const Timestamp midnight = std::chrono::floor<std::chrono::days>(now);
-  auto from = first_since(store, midnight, stats.first_decision, end);
+  const std::uint64_t end = store.stats().decisions + 1;
+  auto from = first_decision_today(store, now);
   if (!from) return fail(from.error());
   const std::uint64_t recent = end - std::min(end - 1, kDecisionsRead);
   return store.for_each_decision(std::min(*from, recent), [&](const DecisionRecord& record) {

@@ -85,7 +85,8 @@ learner: {device: auto, publish_interval_s: 0.5, snapshot_interval_s: 5, snapsho
 retention: {max_age_days: 30, max_gb: 1.5}
 logging: {level: debug, json: true}
 keys: [{name: app, sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad,
-  scopes: [route, admin]}]
+  scopes: [route, admin], models: [big], deny_models: [vendor/small], expires: 2027-01-31T12:00:00Z,
+  requests_per_minute: 60, tokens_per_minute: 5000000000, budget_usd_per_day: 1.5}]
 )",
                             {{"KEY", "sk-1"}});
   ASSERT_TRUE(config) << config.error().message;
@@ -131,6 +132,12 @@ keys: [{name: app, sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410f
   EXPECT_EQ(config->logging.level, LoggingConfig::Level::debug);
   EXPECT_EQ(config->keys[0].sha256, sha256("abc"));
   EXPECT_EQ(config->keys[0].scopes, kScopeRoute | kScopeAdmin);
+  EXPECT_EQ(config->keys[0].models, std::vector<std::string>{"big"});
+  EXPECT_EQ(config->keys[0].deny_models, std::vector<std::string>{"vendor/small"});
+  EXPECT_EQ(config->keys[0].expires, parse_rfc3339("2027-01-31T12:00:00Z").value());
+  EXPECT_EQ(config->keys[0].requests_per_minute, 60u);
+  EXPECT_EQ(config->keys[0].tokens_per_minute, 5'000'000'000u);
+  EXPECT_EQ(config->keys[0].budget_usd_per_day, 1.5);
 }
 
 TEST(Config, AllProblemsAreToldAtOnceInTheOrderOfTheFile) {
@@ -359,6 +366,21 @@ TEST(Config, KeysNeedNameHashAndScopes) {
             "c.yaml:2: keys[0].sha256 is not 64 hex digits; make it with: printf %s KEY | "
             "sha256sum\n"
             "c.yaml:2: keys[0].scopes cannot be 'rout'; did you mean 'route'?");
+}
+
+TEST(Config, WhatAKeyMayDoIsChecked) {
+  const std::string hash = std::string(64, 'a');
+  const std::string begin = "keys: [{name: app, sha256: " + hash + ", scopes: [route], ";
+  EXPECT_THAT(problems_of(begin + "models: [smal]}]\n"),
+              HasSubstr("keys[0].models names 'smal', which is not in models"));
+  EXPECT_EQ(problems_of(begin + "models: small}]\n"),
+            "c.yaml:2: keys[0].models must be a list, like [a, b]");
+  EXPECT_EQ(problems_of(begin + "expires: tomorrow}]\n"),
+            "c.yaml:2: keys[0].expires is 'tomorrow', no time; write one like "
+            "2027-01-31T12:00:00Z");
+  EXPECT_EQ(problems_of(begin + "name2: x}, {name: b, sha256: " + hash + ", scopes: [route]}]\n"),
+            "c.yaml:2: unknown key 'name2' in keys[0]; did you mean 'name'?\n"
+            "c.yaml:2: keys[1].sha256 is that of an earlier key; give each a secret of its own");
 }
 
 TEST(Config, NoSecretIsEverPrinted) {

@@ -48,7 +48,12 @@ class RouterTest : public ::testing::Test {
     return {std::make_shared<StatedPolicy>(std::move(probabilities)), 7};
   }
 
-  Routed decide(const Router& router, const PublishedPolicy& policy, RouteRequest request = {}) {
+  Routed decide(const Router& router, const PublishedPolicy& policy) {
+    RouteRequest request;
+    return decide(router, policy, request);
+  }
+
+  Routed decide(const Router& router, const PublishedPolicy& policy, RouteRequest& request) {
     request.query = &query_;
     auto routed = router.decide(request, policy, 0, Timestamp(), rng_);
     EXPECT_TRUE(routed) << routed.error().message;

@@ -81,6 +81,7 @@ inline Decision any_decision() {
   decision.time = any_time();
   decision.router = any_text();
   decision.session_id = any_text();
+  decision.key = any_text();
   decision.query = maybe(any_text);
   decision.features = any_features();
   if (*rc::gen::arbitrary<bool>()) decision.successor_features = any_features();

@@ -1,0 +1,144 @@
+// API keys at a running daemon: what each may do, and how much.
+
+#include <gmock/gmock.h>
+
+#include "agent/keys/api_key.h"
+#include "tests/integration/daemon_fixture.h"
+
+namespace yardmaster::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class ApiKeys : public DaemonFixture {
+ protected:
+  /// A key named `name`, whose secret is "secret-of-NAME".
+  static std::string key(const std::string& name, const std::string& more) {
+    return "  - {name: " + name + ", sha256: " + agent::to_hex(agent::sha256("secret-of-" + name)) +
+           ", scopes: [route, feedback], " + more + "}\n";
+  }
+
+  void start_as(const std::string& name, const std::string& more) {
+    start("keys:\n" + key(name, more));
+    connect("secret-of-" + name);
+  }
+
+  Reply ask(const std::string& query = "Hello") {
+    return post("/v1/route", R"({"query": ")" + query + R"("})");
+  }
+
+  Reply chat(const std::string& model, const std::string& more = "") {
+    return post("/v1/chat/completions",
+                R"({"model": ")" + model +
+                    R"(", "messages": [{"role": "user", "content": "Hello"}])" + more + "}");
+  }
+
+  static std::string code(const Reply& reply) {
+    return std::string(reply.json().at("error").as_object().at("code").as_string());
+  }
+};
+
+TEST_F(ApiKeys, AnExpiredKeyIsToldSoAndHowToAuthenticate) {
+  start_as("old", "expires: 2020-01-01T00:00:00Z");
+  const Reply reply = ask();
+  EXPECT_EQ(reply.status, 401u);
+  EXPECT_EQ(reply.header("WWW-Authenticate"), "Bearer");
+  EXPECT_EQ(code(reply), "api_key_expired");
+  EXPECT_THAT(reply.error(), HasSubstr("expired at 2020-01-01"));
+  connect("wrong");
+  const Reply unknown = ask();
+  EXPECT_EQ(unknown.status, 401u);
+  EXPECT_EQ(unknown.header("WWW-Authenticate"), "Bearer");
+  EXPECT_THAT(unknown.text, Not(HasSubstr("wrong")));
+}
+
+TEST_F(ApiKeys, OthersModelsAreFilteredWithAReasonAndRefusedByName) {
+  start_as("app", "models: [small, offline], deny_models: [offline]");
+  const Reply routed = post("/v1/route", R"({"query": "Hello", "explain": true})");
+  ASSERT_EQ(routed.status, 200u) << routed.text;
+  EXPECT_EQ(text(routed, "model"), "small");
+  EXPECT_THAT(routed.text, HasSubstr(R"({"model":"large","reason":"not a model that the API key)"));
+  EXPECT_THAT(routed.text, HasSubstr(R"({"model":"offline","reason":"not a model that the API)"));
+  EXPECT_EQ(chat("auto").header("x-yardmaster-model"), "small");
+  EXPECT_EQ(chat("small").status, 200u);
+  const Reply named = chat("large");
+  EXPECT_EQ(named.status, 403u);
+  EXPECT_EQ(code(named), "model_not_allowed");
+  EXPECT_THAT(named.error(), HasSubstr("'large'"));
+  const Reply models = get("/v1/models");
+  EXPECT_THAT(models.text, HasSubstr(R"("id":"small")"));
+  EXPECT_THAT(models.text, Not(HasSubstr(R"("id":"large")")));
+  EXPECT_EQ(chat("auto", R"(, "stream": true)").status, 200u);
+}
+
+TEST_F(ApiKeys, RequestsOverTheRateGet429AndEveryAnswerTellsWhatIsLeft) {
+  start_as("app", "requests_per_minute: 3");
+  for (const char* left : {"2", "1"}) {
+    const Reply reply = ask();
+    EXPECT_EQ(reply.status, 200u) << reply.text;
+    EXPECT_EQ(reply.header("x-ratelimit-limit-requests"), "3");
+    EXPECT_EQ(reply.header("x-ratelimit-remaining-requests"), left);
+    EXPECT_THAT(reply.header("x-ratelimit-reset-requests"), testing::EndsWith("s"));
+    EXPECT_EQ(reply.header("x-ratelimit-limit-tokens"), "");
+  }
+  const Reply malformed = post("/v1/chat/completions", "{");
+  EXPECT_EQ(malformed.status, 400u);
+  EXPECT_EQ(malformed.header("x-ratelimit-remaining-requests"), "0");
+  const Reply over = chat("auto");
+  EXPECT_EQ(over.status, 429u);
+  EXPECT_EQ(code(over), "rate_limit_exceeded");
+  EXPECT_GE(std::stoi(over.header("Retry-After")), 1);
+  EXPECT_LE(std::stoi(over.header("Retry-After")), 20);
+  EXPECT_EQ(over.header("x-ratelimit-remaining-requests"), "0");
+  // What is not routed is not limited.
+  EXPECT_EQ(get("/v1/models").status, 200u);
+}
+
+TEST_F(ApiKeys, TokensAreReservedByTheEstimateAndSettledByTheOutcome) {
+  start_as("app", "tokens_per_minute: 1000");
+  const Reply first = post("/v1/route", R"({"query": "Hello"})");
+  ASSERT_EQ(first.status, 200u) << first.text;
+  const int reserved = 1000 - std::stoi(first.header("x-ratelimit-remaining-tokens"));
+  EXPECT_GT(reserved, 400);
+  EXPECT_EQ(ask().status, 200u);
+  const Reply over = ask();
+  EXPECT_EQ(over.status, 429u);
+  EXPECT_EQ(code(over), "rate_limit_exceeded");
+  EXPECT_THAT(over.error(), HasSubstr("1000 tokens a minute"));
+  EXPECT_GE(std::stoi(over.header("Retry-After")), 1);
+  const Reply outcome =
+      post("/v1/outcomes", R"({"decision_id": ")" + text(first, "decision_id") +
+                               R"(", "status": "ok", "input_tokens": 1, "output_tokens": 1})");
+  EXPECT_EQ(outcome.status, 200u) << outcome.text;
+  EXPECT_EQ(ask().status, 200u);
+}
+
+TEST_F(ApiKeys, ASpentBudgetIs429AlsoAfterARestart) {
+  const std::string keys = "keys:\n" + key("app", "budget_usd_per_day: 0.01") + key("other", "");
+  start(keys);
+  connect("secret-of-app");
+  const std::string id = route();
+  EXPECT_EQ(ask().status, 200u);
+  const std::string outcome =
+      R"({"decision_id": ")" + id + R"(", "status": "ok", "cost_usd": 0.02})";
+  EXPECT_EQ(post("/v1/outcomes", outcome).status, 200u);
+  for (int run = 0; run < 2; ++run) {
+    const Reply over = ask();
+    EXPECT_EQ(over.status, 429u);
+    EXPECT_EQ(code(over), "budget_exceeded");
+    EXPECT_THAT(over.error(), HasSubstr("0.01 USD"));
+    EXPECT_GE(std::stoi(over.header("Retry-After")), 1);
+    EXPECT_LE(std::stoi(over.header("Retry-After")), 86'400);
+    EXPECT_EQ(chat("small").status, 429u);
+    EXPECT_THAT(get("/v1/decisions/" + id).text, HasSubstr(R"("key":"app")"));
+    connect("secret-of-other");
+    EXPECT_EQ(ask().status, 200u);
+    stop();
+    start(keys);
+    connect("secret-of-app");
+  }
+}
+
+}  // namespace
+}  // namespace yardmaster::test
