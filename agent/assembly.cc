@@ -16,6 +16,17 @@ ObjectiveWeights weights(const ObjectiveConfig& objective) {
   return {objective.cost_weight, objective.latency_weight};
 }
 
+/// One that is there keeps the permissions that it was given.
+Status make_private_directory(const std::filesystem::path& path) {
+  std::error_code error;
+  if (std::filesystem::create_directories(path, error)) {
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
+  }
+  if (!error) return {};
+  return fail(ErrorCode::io, "cannot make data_dir '" + path.string() + "': " + error.message() +
+                                 "; check its permissions, or name another");
+}
+
 std::string policy_name(const RouterConfig& router) {
   return router.policy == "default" ? std::string(policies::kDefaultPolicy) : router.policy;
 }
@@ -49,6 +60,7 @@ const env::Encoder& Assembly::encoder_of(const RouterConfig& router) const {
 }
 
 Result<std::unique_ptr<replay::Store>> Assembly::open_store(rocksdb::Env* env) const {
+  if (Status made = make_private_directory(data().root); !made) return fail(made.error());
   replay::StoreOptions options;
   options.env = env;
   options.directory = data().store();

@@ -154,6 +154,11 @@ void check_routers(const Config& config, Problems& problems) {
       problems.add_at(place + ".encoder",
                       "cannot be " + quoted(router.encoder) + suggest(router.encoder, encoders));
     }
+    const std::string_view files = env::encoder_path(router.encoder);
+    if (!files.empty() && !env::is_there(files)) {
+      problems.add_at(place + ".encoder",
+                      "names " + quoted(files) + ", which is not there; check the path");
+    }
     const bool budget = router.budget_usd_per_query > 0 || router.budget_usd_per_day > 0;
     if (budget && router.mode == RouterConfig::Mode::observe) {
       problems.add_at(place + ".mode",

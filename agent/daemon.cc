@@ -2,223 +2,159 @@
 
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
-#include <random>
+#include <future>
+#include <list>
+#include <mutex>
 #include <thread>
-#include <vector>
+#include <utility>
 
-#include "agent/api/api.h"
-#include "agent/api/services.h"
-#include "agent/assembly.h"
-#include "agent/budget/restore.h"
-#include "agent/http/server.h"
-#include "agent/keys/restore.h"
+#include "agent/config_diff.h"
+#include "agent/generation.h"
 
 namespace yardmaster::agent {
 namespace {
 
-namespace asio = boost::asio;
+/// How long a generation that was reloaded away may take to finish its requests.
+constexpr std::chrono::minutes kRetireTime{10};
+constexpr std::chrono::milliseconds kRetirePoll{100};
 
-/// One io thread: its own io_context, server, upstream clients and counters.
-class IoThread {
+/// How long the store may take to answer all that it was asked before.
+constexpr std::chrono::seconds kStoreAnswers{30};
+
+/// Whether the store has answered everything that was appended before.
+bool has_answered(replay::Store& store) {
+  auto answered = std::make_shared<std::promise<void>>();
+  std::future<void> done = answered->get_future();
+  store.append_feedback({}, [answered](const auto&) { answered->set_value(); });
+  return done.wait_for(kStoreAnswers) == std::future_status::ready;
+}
+
+/// A generation in retirement: its thread waits until its connections are gone, and ends it.
+class Retired {
  public:
-  IoThread(Services& services, ThreadContext context, std::chrono::milliseconds store_timeout)
-      : work_(asio::make_work_guard(io_)), context_(std::move(context)), api_(services, context_) {
-    context_.log_waits = std::make_unique<StoreWaits>(io_.get_executor(), store_timeout);
-    context_.sync_waits = std::make_unique<StoreWaits>(io_.get_executor(), store_timeout);
-  }
+  Retired(std::unique_ptr<Generation> generation, replay::Store& store)
+      : generation_(std::move(generation)),
+        thread_([this, &store](std::stop_token stop) { end(store, stop); }) {}
 
-  Status open_upstreams(const std::vector<env::UpstreamSpec>& specs) {
-    for (const env::UpstreamSpec& spec : specs) {
-      auto upstream = env::make_upstream(spec, io_.get_executor());
-      if (!upstream) return fail(upstream.error());
-      context_.upstreams.emplace(spec.name, std::move(*upstream));
-    }
-    return {};
-  }
+  bool ended() const { return ended_.load(); }
 
-  /// On the address, or where `first` listens.
-  Status listen(const ListenConfig& listen, const HttpLimits& limits, IoThread* first) {
-    auto handler = [this](HttpRequest request) { return api_.handle(std::move(request)); };
-    auto server = first != nullptr
-                      ? first->server_->share(io_, limits, handler)
-                      : HttpServer::listen(io_, listen.address, listen.port, limits, handler);
-    if (!server) return fail(server.error());
-    server_ = std::move(*server);
-    return {};
-  }
-
-  void run() {
-    server_->start();
-    thread_ = std::thread([this] { io_.run(); });
-  }
-
-  bool running() const { return thread_.joinable(); }
-
-  std::future<void> drain(std::chrono::milliseconds grace) {
-    return asio::co_spawn(io_, server_->drain(grace), asio::use_future);
-  }
-
-  /// After this nothing of the thread runs; its objects may be destroyed.
-  void join() {
-    if (!running()) return;
-    work_.reset();
-    io_.stop();
+  /// Does not wait for its connections any longer.
+  void finish() {
+    thread_.request_stop();
     thread_.join();
   }
 
-  std::uint16_t port() const { return server_->port(); }
-  const ServingMetrics& metrics() const { return *context_.metrics; }
-
  private:
-  asio::io_context io_{1};
-  asio::executor_work_guard<asio::io_context::executor_type> work_;
-  ThreadContext context_;
-  Api api_;
-  std::unique_ptr<HttpServer> server_;
-  std::thread thread_;
+  void end(replay::Store& store, const std::stop_token& stop) {
+    const auto deadline = std::chrono::steady_clock::now() + kRetireTime;
+    while (generation_->connections() > 0 && !stop.stop_requested() &&
+           std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(kRetirePoll);
+    }
+    generation_->drain(std::chrono::milliseconds(0));
+    // Answers of a store that hangs would find the threads gone, so then they stay.
+    if (!has_answered(store)) return;
+    generation_->join();
+    generation_.reset();
+    ended_ = true;
+  }
+
+  std::unique_ptr<Generation> generation_;
+  std::atomic<bool> ended_ = false;
+  std::jthread thread_;
 };
 
-/// Members are in the order of construction: each uses only those above it.
 class RunningDaemon final : public Daemon {
  public:
-  RunningDaemon(const Config& config, rocksdb::Env* store_env)
-      : config_(config), store_env_(store_env) {}
+  explicit RunningDaemon(DaemonOptions options) : options_(std::move(options)) {}
   ~RunningDaemon() override { stop(std::chrono::milliseconds(0)); }
 
-  Status start();
+  Status start(const Config& config);
 
-  std::uint16_t port() const override { return threads_.front()->port(); }
+  std::uint16_t port() const override { return port_; }
+  Result<std::vector<std::string>> reload() override;
   void stop(std::chrono::milliseconds grace) override;
 
  private:
-  Status open_store();
-  Status start_learning();
-  Status start_serving();
+  Status start_next(Generation& next, Generation* before);
 
-  const Config config_;
-  rocksdb::Env* const store_env_;
-  std::optional<Assembly> assembly_;
+  const DaemonOptions options_;
+  std::uint16_t port_ = 0;
+  std::mutex mutex_;  // of reloads and of the end
   std::unique_ptr<replay::Store> store_;
-  std::vector<std::unique_ptr<PolicySlot>> slots_;
-  std::unique_ptr<LearnerThread> learner_;
-  std::unique_ptr<Services> services_;
-  std::vector<std::unique_ptr<IoThread>> threads_;
+  std::unique_ptr<Generation> generation_;
+  std::list<Retired> retired_;
   bool stopped_ = false;
 };
 
-Status RunningDaemon::start() {
-  auto assembly = Assembly::make(config_);
-  if (!assembly) return fail(assembly.error());
-  assembly_ = std::move(*assembly);
-  if (Status opened = open_store(); !opened) return opened;
-  if (Status learning = start_learning(); !learning) return learning;
-  return start_serving();
-}
-
-Status RunningDaemon::open_store() {
-  auto store = assembly_->open_store(store_env_);
+Status RunningDaemon::start(const Config& config) {
+  auto generation = Generation::make(config);
+  if (!generation) return fail(generation.error());
+  auto store = (*generation)->assembly().open_store(options_.store_env);
   if (!store) return fail(store.error());
   store_ = std::move(*store);
   const replay::StoreStats stats = store_->stats();
-  spdlog::info("store {}: {} decisions, {} training rows", assembly_->data().store().string(),
-               stats.decisions, stats.rows);
+  spdlog::info("store {}: {} decisions, {} training rows",
+               (*generation)->assembly().data().store().string(), stats.decisions, stats.rows);
+  generation_ = std::move(*generation);
+  if (Status started = start_next(*generation_, nullptr); !started) return started;
+  port_ = generation_->port();
   return {};
 }
 
-/// Serving starts with everything learned that the store holds.
-Status RunningDaemon::start_learning() {
-  if (Status settled = assembly_->settle_encoders(*store_); !settled) return settled;
-  auto learners = assembly_->make_learners();
-  if (!learners) return fail(learners.error());
-  auto successions = assembly_->make_successions(*store_);
-  if (!successions) return fail(successions.error());
-  for (const auto& learner : *learners) {
-    for (const std::string& refused : learner->recover(*store_)) spdlog::warn("{}", refused);
-  }
-  if (Status learned = learn_to_head(*learners, *store_, nullptr); !learned) {
-    spdlog::error("learner: {}; serving with what was learned", learned.error().message);
-  }
-  std::vector<PolicySlot*> slots;
-  for (const auto& learner : *learners) {
-    const LearnerStatus status = learner->status();
-    spdlog::info("router {}: policy {} at version {}", status.router, status.policy,
-                 status.version);
-    // A state that is not valid still starts the daemon: the router then serves its baseline.
-    auto policy = learner->publish();
-    if (!policy) spdlog::error("{}", policy.error().message);
-    slots_.push_back(std::make_unique<PolicySlot>(
-        policy ? std::move(*policy) : PublishedPolicy{nullptr, learner->version()}));
-    slots.push_back(slots_.back().get());
-  }
-  learner_ = std::make_unique<LearnerThread>(std::move(*learners), std::move(slots), *store_,
-                                             assembly_->learner_options(), std::move(*successions));
-  return {};
+Status RunningDaemon::start_next(Generation& next, Generation* before) {
+  return next.start(*store_, before, options_.stop, [this] { return reload(); });
 }
 
-Status RunningDaemon::start_serving() {
-  services_ = assembly_->make_services(*store_, *learner_);
-  for (const RouterService& service : services_->routers) {
-    const RouterSettings& settings = service.router->settings();
-    if (service.router->pacer() == nullptr) continue;
-    const Status counted = restore_budget(*store_, settings.name, settings.weights.cost,
-                                          services_->clock(), *service.router->pacer());
-    if (!counted) return fail(counted.error());
+Result<std::vector<std::string>> RunningDaemon::reload() {
+  if (!options_.read_config) {
+    return fail(ErrorCode::unsupported,
+                "there is no config file to read anew; start with serve --config FILE");
   }
-  if (Status counted =
-          restore_charges(*store_, services_->clock(), *services_->keys, services_->charges);
-      !counted) {
-    return counted;
+  const std::lock_guard lock(mutex_);
+  if (stopped_) return fail(ErrorCode::unavailable, "the daemon is stopping");
+  retired_.remove_if([](const Retired& each) { return each.ended(); });
+  const auto config = options_.read_config();
+  if (!config) return fail(config.error());
+  std::string fixed;
+  for (const std::string& section : needs_restart(generation_->config(), *config)) {
+    fixed += (fixed.empty() ? "" : ", ") + section;
   }
-  std::random_device entropy;
-  for (unsigned i = 0; i < config_.listen.io_threads; ++i) {
-    const std::uint64_t seed = (std::uint64_t{entropy()} << 32) | entropy();
-    ThreadContext context(services_->pool.models().size(), seed);
-    context.keys.emplace(services_->keys->set());
-    for (const auto& slot : slots_) context.policies.emplace_back(*slot);
-    auto thread =
-        std::make_unique<IoThread>(*services_, std::move(context), config_.limits.store_timeout);
-    if (Status opened = thread->open_upstreams(assembly_->upstreams()); !opened) return opened;
-    IoThread* first = threads_.empty() ? nullptr : threads_.front().get();
-    if (Status bound = thread->listen(config_.listen, assembly_->http_limits(), first); !bound) {
-      return bound;
-    }
-    services_->metrics.push_back(&thread->metrics());
-    threads_.push_back(std::move(thread));
+  if (!fixed.empty()) {
+    return fail(ErrorCode::conflict, "nothing was changed: a restart is needed to change " + fixed);
   }
-  for (const auto& thread : threads_) thread->run();
-  return {};
+  auto next = Generation::make(*config);
+  if (!next) return fail(next.error());
+
+  generation_->stop_learning();
+  if (Status started = start_next(**next, generation_.get()); !started) {
+    generation_->resume_learning();
+    return fail(started.error());
+  }
+  const std::vector<std::string> changes = config_diff(generation_->config(), *config);
+  generation_->retire();
+  retired_.emplace_back(std::exchange(generation_, std::move(*next)), *store_);
+  spdlog::info("the config was reloaded, with {} changes that show", changes.size());
+  for (const std::string& change : changes) spdlog::info("reload: {}", change);
+  return changes;
 }
 
 void RunningDaemon::stop(std::chrono::milliseconds grace) {
+  const std::lock_guard lock(mutex_);
   if (std::exchange(stopped_, true)) return;
-  if (services_) services_->draining.store(true);
-  std::vector<std::future<void>> drained;
-  for (const auto& thread : threads_) {
-    if (thread->running()) drained.push_back(thread->drain(grace));
-  }
-  for (std::future<void>& each : drained) each.wait();
-  // Encoders, backups, the learner and the store answer through callbacks that post to the io
-  // threads, so they go first, while the io_contexts still are.
-  if (services_) {
-    for (const auto& encoding : services_->encoding) encoding->stop();
-    services_->background.join();
-  }
-  learner_.reset();
+  for (Retired& each : retired_) each.finish();
+  if (generation_) generation_->drain(grace);
+  // Its answers go to the io threads, so it goes before they do.
   store_.reset();
-  for (const auto& thread : threads_) thread->join();
-  threads_.clear();
+  if (generation_) generation_->join();
+  retired_.clear();
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Daemon>> Daemon::start(const Config& config, rocksdb::Env* store_env) {
-  auto daemon = std::make_unique<RunningDaemon>(config, store_env);
-  if (Status started = daemon->start(); !started) return fail(started.error());
+Result<std::unique_ptr<Daemon>> Daemon::start(const Config& config, DaemonOptions options) {
+  auto daemon = std::make_unique<RunningDaemon>(std::move(options));
+  if (Status started = daemon->start(config); !started) return fail(started.error());
   return std::unique_ptr<Daemon>(std::move(daemon));
 }
 

@@ -45,11 +45,20 @@ LearnerThread::LearnerThread(std::vector<std::unique_ptr<RouterLearner>> learner
   successions_.resize(learners_.size());
   std::uint64_t lowest = learners_.empty() ? 0 : learners_.front()->version();
   for (const auto& learner : learners_) {
-    published_.push_back(learner->version());
+    published_.push_back(learner->served_version());
     lowest = std::min(lowest, learner->version());
   }
   version_.store(lowest, std::memory_order_relaxed);
   last_save_ = std::chrono::steady_clock::now();
+  start();
+}
+
+LearnerThread::~LearnerThread() { stop(); }
+
+void LearnerThread::start() {
+  if (thread_.joinable()) return;
+  stopping_ = false;
+  rows_waiting_ = true;
   keep_rows();
   store_.on_rows([this](std::uint64_t) {
     {
@@ -62,7 +71,8 @@ LearnerThread::LearnerThread(std::vector<std::unique_ptr<RouterLearner>> learner
   thread_ = std::thread([this] { run(); });
 }
 
-LearnerThread::~LearnerThread() {
+void LearnerThread::stop() {
+  if (!thread_.joinable()) return;
   store_.on_rows(nullptr);
   {
     const std::lock_guard lock(mutex_);
@@ -103,6 +113,46 @@ void LearnerThread::status(std::function<void(std::vector<LearnerStatus>)> done)
       if (const Succession* next = pending(i)) all.back().successor = describe(*next);
     }
     done(std::move(all));
+  });
+}
+
+/// The index of a router whose encoder is not being changed.
+Result<std::size_t> LearnerThread::find_settled(const std::string& router) const {
+  for (std::size_t i = 0; i < learners_.size(); ++i) {
+    if (!router.empty() && learners_[i]->router() != router) continue;
+    if (pending(i) == nullptr) return i;
+    return fail(ErrorCode::unavailable,
+                "the encoder of router '" + learners_[i]->router() +
+                    "' is being changed; wait until it is, or set the old one in the config");
+  }
+  return fail(ErrorCode::not_found,
+              "there is no router '" + router + "'; GET /v1/models lists them");
+}
+
+void LearnerThread::roll_back(std::string router, std::uint64_t version,
+                              std::function<void(Result<std::uint64_t>)> done) {
+  post([this, router = std::move(router), version, done = std::move(done)] {
+    const auto index = find_settled(router);
+    if (!index) return done(fail(index.error()));
+    if (Status pinned = serving(*index).roll_back(version); !pinned) {
+      return done(fail(pinned.error()));
+    }
+    publish(*index);
+    spdlog::warn("router {}: rolled back to version {}, which serves until a promotion",
+                 serving(*index).router(), version);
+    done(version);
+  });
+}
+
+void LearnerThread::promote(std::string router, std::function<void(Result<std::uint64_t>)> done) {
+  post([this, router = std::move(router), done = std::move(done)] {
+    const auto index = find_settled(router);
+    if (!index) return done(fail(index.error()));
+    serving(*index).promote();
+    publish(*index);
+    spdlog::info("router {}: the newest version, {}, serves", serving(*index).router(),
+                 serving(*index).version());
+    done(serving(*index).version());
   });
 }
 
@@ -168,7 +218,7 @@ std::vector<std::function<void()>> LearnerThread::wait_for_work() {
   const auto ready = [&] { return stopping_ || !tasks_.empty() || (rows_waiting_ && !paused_); };
   bool unpublished = false;
   for (std::size_t i = 0; i < learners_.size(); ++i) {
-    unpublished = unpublished || published_[i] != serving(i).version();
+    unpublished = unpublished || published_[i] != serving(i).served_version();
   }
   const auto until = unpublished ? last_publish_ + options_.publish_interval
                                  : std::chrono::steady_clock::now() + options_.snapshot_interval;
@@ -246,17 +296,21 @@ void LearnerThread::publish_if_due() {
   const auto now = std::chrono::steady_clock::now();
   if (now < last_publish_ + options_.publish_interval) return;
   for (std::size_t i = 0; i < learners_.size(); ++i) {
-    if (published_[i] == serving(i).version()) continue;
-    auto policy = serving(i).publish();
-    if (policy) {
-      policy->successor = &serving(i) != learners_[i].get();
-      slots_[i]->publish(std::move(*policy));
-    } else {
-      spdlog::error("learner: {}", policy.error().message);
-    }
-    published_[i] = serving(i).version();
+    if (published_[i] == serving(i).served_version()) continue;
+    publish(i);
     last_publish_ = now;
   }
+}
+
+void LearnerThread::publish(std::size_t router) {
+  auto policy = serving(router).publish();
+  if (policy) {
+    policy->successor = &serving(router) != learners_[router].get();
+    slots_[router]->publish(std::move(*policy));
+  } else {
+    spdlog::error("learner: {}", policy.error().message);
+  }
+  published_[router] = serving(router).served_version();
 }
 
 void LearnerThread::save_if_due() {

@@ -35,8 +35,13 @@ class LearnerThread {
                 std::vector<PolicySlot*> slots, replay::Store& store, LearnerThreadOptions options,
                 std::vector<std::unique_ptr<Succession>> successions = {});
 
-  /// Stops after the rows at hand and saves a last snapshot.
   ~LearnerThread();
+
+  /// Ends the thread after the rows at hand, with a last snapshot; what is published keeps serving.
+  /// Afterwards only start(), paused() and what any thread may read are of use. Both are safe to
+  /// repeat, by one thread at a time.
+  void stop();
+  void start();
 
   LearnerThread(const LearnerThread&) = delete;
   LearnerThread& operator=(const LearnerThread&) = delete;
@@ -52,6 +57,14 @@ class LearnerThread {
 
   /// `done` gets the status of every router, on the learner thread.
   void status(std::function<void(std::vector<LearnerStatus>)> done);
+
+  /// Serves a router's snapshot of that version, or its newest state again; learning goes on in
+  /// either case. The first router where `router` is empty. `done` is called on the learner thread,
+  /// once the policy is served, with its version. Fails with not_found on an unknown router or
+  /// version, with unavailable while the router's encoder changes.
+  void roll_back(std::string router, std::uint64_t version,
+                 std::function<void(Result<std::uint64_t>)> done);
+  void promote(std::string router, std::function<void(Result<std::uint64_t>)> done);
 
   /// The learners that serve, for those of their methods that any thread may call.
   std::vector<const RouterLearner*> learners() const;
@@ -72,6 +85,8 @@ class LearnerThread {
   void learn_rows(std::size_t router, std::span<const TrainingRow> rows);
   bool advance_succession(std::size_t router);
   RouterLearner& serving(std::size_t router) const;
+  Result<std::size_t> find_settled(const std::string& router) const;
+  void publish(std::size_t router);
   Succession* pending(std::size_t router) const;
   void publish_if_due();
   void save_if_due();

@@ -64,7 +64,33 @@ std::vector<std::string> RouterLearner::recover(const replay::Store& store) {
   status_.version = loaded.version;
   if (loaded.version > 0) saved_version_ = loaded.version;
   for (const std::string& model : spec_.options.models) learner_->add_arm(model);
+  if (Status pinned = load_pinned(); !pinned) {
+    loaded.refused.push_back(
+        "the policy that router '" + spec_.router +
+        "' was rolled back to cannot be used, so the newest serves: " + pinned.error().message);
+  }
   return std::move(loaded.refused);
+}
+
+Status RouterLearner::load_pinned() {
+  auto learner = policies::make_learner(spec_.policy, spec_.options);
+  if (!learner) return fail(learner.error());
+  const auto version = snapshots_.load_pinned(**learner);
+  if (!version) return fail(version.error());
+  if (!*version) return {};
+  for (const std::string& model : spec_.options.models) (*learner)->add_arm(model);
+  pinned_ = PublishedPolicy{(*learner)->snapshot(), **version};
+  return {};
+}
+
+Status RouterLearner::roll_back(std::uint64_t version) {
+  if (Status kept = snapshots_.pin(version); !kept) return kept;
+  return load_pinned();
+}
+
+void RouterLearner::promote() {
+  snapshots_.unpin();
+  pinned_.reset();
 }
 
 void RouterLearner::learn(std::span<const TrainingRow> rows) {
@@ -156,6 +182,7 @@ void RouterLearner::count_reward(const TrainingRow& row) {
 }
 
 Result<PublishedPolicy> RouterLearner::publish() {
+  if (pinned_) return *pinned_;
   if (status_.failed) return fail(ErrorCode::corrupt, status_.last_error);
   PublishedPolicy published{learner_->snapshot(), status_.version};
   const std::vector<std::string> arms = learner_->arms();
@@ -194,6 +221,7 @@ Status RouterLearner::save_as_the_routers() {
   Snapshots as_routers = snapshots_.of(spec_.router);
   if (Status saved = as_routers.save(*learner_, status_.version); !saved) return saved;
   if (spec_.successor) snapshots_.remove_all();
+  as_routers.unpin();
   spec_.successor = false;
   snapshots_ = std::move(as_routers);
   saved_version_ = status_.version;
@@ -202,6 +230,7 @@ Status RouterLearner::save_as_the_routers() {
 
 LearnerStatus RouterLearner::status() const {
   LearnerStatus status = status_;
+  if (pinned_) status.pinned = pinned_->version;
   status.arms = learner_->arms();
   status.snapshots = snapshots_.list();
   status.changes = changes();
@@ -210,7 +239,8 @@ LearnerStatus RouterLearner::status() const {
 
 Status learn_to_head(std::span<const std::unique_ptr<RouterLearner>> learners,
                      const replay::Store& store,
-                     const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+                     const std::function<void(std::uint64_t, std::uint64_t)>& progress,
+                     const std::stop_token& stop) {
   const std::uint64_t total = store.stats().rows;
   for (;;) {
     std::uint64_t after = total;
@@ -218,7 +248,7 @@ Status learn_to_head(std::span<const std::unique_ptr<RouterLearner>> learners,
       if (!learner->failed()) after = std::min(after, learner->version());
     }
     if (progress) progress(after, total);
-    if (after >= total) break;
+    if (after >= total || stop.stop_requested()) break;
     auto rows = store.rows_after(after, kRowsAtOnce);
     if (!rows) return fail(rows.error());
     if (rows->empty()) break;
@@ -227,6 +257,7 @@ Status learn_to_head(std::span<const std::unique_ptr<RouterLearner>> learners,
   for (const auto& learner : learners) {
     if (Status saved = learner->save(); !saved) return saved;
   }
+  if (stop.stop_requested()) return fail(ErrorCode::unavailable, "stopped while learning");
   return {};
 }
 

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -70,6 +71,7 @@ struct LearnerStatus {
   std::uint32_t encoder_version = 0;
   std::optional<SuccessorStatus> successor;  ///< while its encoder changes
   std::uint64_t version = 0;                 ///< newest row looked at
+  std::optional<std::uint64_t> pinned;       ///< the version that serves in its place
   std::uint64_t learned = 0;                 ///< rows learned since the start of the process
   std::uint64_t passed_over = 0;             ///< rows with no features, or another encoder's
   std::uint64_t refused = 0;                 ///< rows that the policy would not learn
@@ -96,7 +98,8 @@ class RouterLearner {
                                              const std::filesystem::path& snapshot_directory,
                                              std::size_t keep_snapshots);
 
-  /// Loads the newest good snapshot. Returns a sentence for each one passed over.
+  /// Loads the newest good snapshot, and the pinned one. Returns a sentence for each that was of no
+  /// use.
   std::vector<std::string> recover(const replay::Store& store);
 
   /// Learns those of the rows that are newer than version(), in order. A row that the policy
@@ -117,6 +120,16 @@ class RouterLearner {
   /// A copy of the present state for serving. Fails with corrupt where it gives no valid
   /// distribution over its own arms: such a state must not replace one that does.
   Result<PublishedPolicy> publish();
+
+  /// Serves the snapshot of that version from here on, across restarts too, while learning goes on
+  /// unserved. Fails as Snapshots::pin() and load_pinned(); what served before then still does.
+  Status roll_back(std::uint64_t version);
+
+  /// Serves the newest state again.
+  void promote();
+
+  /// The version that publish() gives.
+  std::uint64_t served_version() const { return pinned_ ? pinned_->version : status_.version; }
 
   /// Rewards of the rows learned since the start of the process; any thread.
   double reward_sum() const { return reward_sum_.load(std::memory_order_relaxed); }
@@ -141,6 +154,7 @@ class RouterLearner {
  private:
   RouterLearner(LearningSpec spec, std::unique_ptr<policies::Learner> learner, Snapshots snapshots);
   void learn_one(const TrainingRow& row);
+  Status load_pinned();
   std::optional<Features> features_of(const TrainingRow& row) const;
   void count_reward(const TrainingRow& row);
   void note_change(const policies::NoticedChange& change, std::uint64_t row);
@@ -149,6 +163,7 @@ class RouterLearner {
   std::unique_ptr<policies::Learner> learner_;
   Snapshots snapshots_;
   LearnerStatus status_;
+  std::optional<PublishedPolicy> pinned_;
   const replay::Store* store_ = nullptr;  ///< since recover()
   std::optional<std::uint64_t> saved_version_;
   std::atomic<double> reward_sum_ = 0;
@@ -159,9 +174,11 @@ class RouterLearner {
 };
 
 /// Brings every learner up to the store's newest row and saves their snapshots. For warm start
-/// and for the daemon's start. `progress(done, total)` may be null.
+/// and for the daemon's start. `progress(done, total)` may be null. Asked to stop, it saves what
+/// was learned so far, where the next start goes on, and fails with unavailable.
 Status learn_to_head(std::span<const std::unique_ptr<RouterLearner>> learners,
                      const replay::Store& store,
-                     const std::function<void(std::uint64_t, std::uint64_t)>& progress);
+                     const std::function<void(std::uint64_t, std::uint64_t)>& progress,
+                     const std::stop_token& stop = {});
 
 }  // namespace yardmaster::agent

@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <iostream>
 #include <string_view>
 
@@ -25,6 +26,7 @@ bool is_command(const CLI::App& app, std::string_view name) {
 
 int main(int argc, char** argv) {
   using namespace yardmaster::agent;
+  std::signal(SIGPIPE, SIG_IGN);  // a write to who has left fails, and is handled where it does
   CLI::App app("Yardmaster: routes each LLM query to the model that serves it best for its price");
   app.set_version_flag("--version", YARDMASTER_VERSION);
   app.require_subcommand(1);
@@ -47,6 +49,10 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (!std::cout.flush()) {
+    std::cerr << "yardmaster: the output could not be written; is the disk full?\n";
+    return exit_code == 0 ? 1 : exit_code;
   }
   return exit_code;
 }

@@ -48,6 +48,14 @@ void ModelHealth::begin(std::size_t model, Time now) {
   circuit.open_until = now + circuit.open_for;
 }
 
+void ModelHealth::not_called(std::size_t model, Time now) {
+  Circuit& circuit = *circuits_[model];
+  const std::lock_guard lock(circuit.mutex);
+  if (!circuit.trial) return;
+  circuit.trial = false;
+  circuit.open_until = now;
+}
+
 bool ModelHealth::succeeded(std::size_t model) {
   Circuit& circuit = *circuits_[model];
   const std::lock_guard lock(circuit.mutex);

@@ -51,6 +51,9 @@ class ModelHealth {
   /// A call is about to be made: where the circuit is half open it is the trial.
   void begin(std::size_t model, Time now);
 
+  /// The call that begin() announced is not made after all.
+  void not_called(std::size_t model, Time now);
+
   bool succeeded(std::size_t model);  ///< true: that closed the circuit
   bool failed(std::size_t model, const CallFailure& failure, Time now);  ///< true: that opened it
 

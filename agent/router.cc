@@ -10,7 +10,8 @@
 namespace yardmaster::agent {
 namespace {
 
-/// Output tokens assumed where the client sets no bound and nothing was learned yet.
+/// Output tokens assumed of an answer, unless the client's bound is lower. A cost that was learned
+/// takes the place of what this makes with the prices.
 constexpr double kTypicalOutputTokens = 400;
 
 /// None where they were to be made ahead and could not be.
@@ -97,6 +98,8 @@ Result<Routed> Router::decide(const RouteRequest& request, const PublishedPolicy
   if (routed.policy_failed) {
     routed.policy_probabilities.assign(choice.models.size(), 0.0);
     routed.policy_probabilities[choice.baseline] = 1;
+    routed.scores.clear();
+  } else if (!policy.policy->has_expectations()) {
     routed.scores.clear();
   }
   apply_mode(choice.baseline, request.baseline_only, rng, routed);

@@ -62,7 +62,8 @@ struct Routed {
   Decision decision;
   const env::ModelSpec* model = nullptr;
   std::vector<double> policy_probabilities;  ///< before mode and share, in candidates' order
-  std::vector<policies::Score> scores;       ///< what the policy expects of each candidate
+  /// What the policy expects of each candidate; empty where it expects nothing, as `fixed` does.
+  std::vector<policies::Score> scores;
   struct Budget {
     double cost_weight = 0;  ///< that the pacer added
     double left_usd = 0;     ///< what the decision might cost

@@ -178,6 +178,44 @@ LoadedSnapshot Snapshots::load_newest(policies::Learner& learner, std::uint64_t 
   return loaded;
 }
 
+fs::path Snapshots::pinned_file() const { return directory_ / (router_ + ".pinned"); }
+
+Status Snapshots::pin(std::uint64_t version) {
+  std::string there;
+  for (const SnapshotInfo& file : list()) {
+    if (file.version == version) {
+      const Result<std::string> bytes = read_file(file.path);
+      if (!bytes) return fail(bytes.error().code, file.path.string() + ' ' + bytes.error().message);
+      return write_file(pinned_file(), *bytes);
+    }
+    there += (there.empty() ? "" : ", ") + std::to_string(file.version);
+  }
+  return fail(ErrorCode::not_found, "router '" + router_ + "' has no snapshot of version " +
+                                        std::to_string(version) +
+                                        (there.empty() ? "" : "; there are " + there));
+}
+
+Result<std::optional<std::uint64_t>> Snapshots::load_pinned(policies::Learner& learner) const {
+  const fs::path path = pinned_file();
+  if (!fs::exists(path)) return std::optional<std::uint64_t>();
+  const Result<std::string> bytes = read_file(path);
+  if (!bytes) return fail(bytes.error().code, path.string() + ' ' + bytes.error().message);
+  const Result<Parsed> parsed = parse(*bytes);
+  if (!parsed) return fail(parsed.error().code, path.string() + ' ' + parsed.error().message);
+  if (parsed->fingerprint != fingerprint_) {
+    return fail(ErrorCode::unsupported,
+                path.string() + " is of another policy, encoder or setting than the config's");
+  }
+  std::istringstream state{std::string(parsed->state)};
+  if (Status restored = learner.load(state); !restored) return fail(restored.error());
+  return std::optional(parsed->version);
+}
+
+void Snapshots::unpin() {
+  std::error_code error;
+  fs::remove(pinned_file(), error);
+}
+
 std::vector<SnapshotInfo> Snapshots::files_of_router() const {
   std::vector<SnapshotInfo> files;
   std::error_code error;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,16 @@ class Snapshots {
   /// in `refused`.
   LoadedSnapshot load_newest(policies::Learner& learner, std::uint64_t newest_row) const;
 
+  /// Keeps a copy of the snapshot of that version as DIRECTORY/ROUTER.pinned, past the removal of
+  /// old ones. Fails with not_found where there is none of that version, and as save().
+  Status pin(std::uint64_t version);
+
+  /// Loads the pinned state. Returns its version; nothing: none is pinned. Fails with corrupt,
+  /// io or unsupported where the file cannot be used, and as Learner::load().
+  Result<std::optional<std::uint64_t>> load_pinned(policies::Learner& learner) const;
+
+  void unpin();
+
   /// Newest first, of this fingerprint. Unreadable files are left out.
   std::vector<SnapshotInfo> list() const;
 
@@ -58,6 +69,7 @@ class Snapshots {
 
  private:
   std::vector<SnapshotInfo> files_of_router() const;
+  std::filesystem::path pinned_file() const;
 
   std::filesystem::path directory_;
   std::string router_;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/decision_id.h"
@@ -71,7 +72,9 @@ struct Decision {
 
 /// What the upstream did with a query.
 struct Outcome {
-  enum class Status { ok, error };
+  /// `rejected`: the upstream refused the query as the client's mistake, which says nothing about
+  /// the model, so nothing is learned from it.
+  enum class Status { ok, error, rejected };
 
   Status status = Status::ok;
   Timestamp time;  ///< when it was reported
@@ -97,6 +100,10 @@ struct Feedback {
 
   friend bool operator==(const Feedback&, const Feedback&) = default;
 };
+
+/// "ok", "error", "rejected": in the API and in decision logs.
+std::string_view to_string(Outcome::Status status);
+std::optional<Outcome::Status> parse_outcome_status(std::string_view name);
 
 /// A line of the decision log: a decision and what came of it.
 struct DecisionRecord {

@@ -54,4 +54,10 @@ Result<std::unique_ptr<Encoder>> make_encoder(std::string_view name,
 /// Whether make_encoder knows a name of that form, whatever its files hold.
 bool is_encoder_name(std::string_view name);
 
+/// The file or folder in an encoder's name ("static:FILE", "minilm:FOLDER"); empty: none.
+std::string_view encoder_path(std::string_view name);
+
+/// Whether a file or folder of that path exists.
+bool is_there(std::string_view path);
+
 }  // namespace yardmaster::env

@@ -40,6 +40,9 @@ class Policy {
   /// Fails with invalid_argument on non-finite or wrongly sized input, and then writes nothing.
   virtual Status distribution(const env::Observation& observation, std::span<double> probabilities,
                               std::span<Score> scores) const = 0;
+
+  /// Whether it expects anything of a model; otherwise the scores that it writes mean nothing.
+  virtual bool has_expectations() const { return true; }
 };
 
 /// A change of a model that nobody announced and that a learner noticed in its outcomes.

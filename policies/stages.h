@@ -40,6 +40,7 @@ class StagedPolicy final : public Policy {
 
   Status distribution(const env::Observation& observation, std::span<double> probabilities,
                       std::span<Score> scores) const override;
+  bool has_expectations() const override { return scorer_ != nullptr; }
 
  private:
   std::shared_ptr<const Scorer> scorer_;

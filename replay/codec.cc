@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint8_t kLayout = 1;
 constexpr std::uint8_t kStreamedLayout = 2;  // of outcomes with first_token_s
+constexpr std::uint8_t kRejectedLayout = 3;  // of outcomes with status rejected
 
 // Of decisions and training rows that have features of two encoders; the others keep layout 1, so
 // that a store without a change of encoder can be read by versions that knew of none.
@@ -124,9 +125,17 @@ void put(ByteWriter& out, const StoredOutcome& stored) {
   out.put_text(stored.response_id);
 }
 
+/// The oldest that has a place for all of it, so that versions before it can read the others.
+std::uint8_t layout_of(const Outcome& outcome) {
+  if (outcome.status == Outcome::Status::rejected) return kRejectedLayout;
+  return outcome.first_token_s ? kStreamedLayout : kLayout;
+}
+
 StoredOutcome take_outcome(ByteReader& in) {
   StoredOutcome stored;
-  stored.outcome.status = in.take_bool() ? Outcome::Status::error : Outcome::Status::ok;
+  const std::uint8_t status = in.take_byte();
+  if (status > static_cast<std::uint8_t>(Outcome::Status::rejected)) in.set_bad();
+  stored.outcome.status = static_cast<Outcome::Status>(status);
   stored.outcome.time = take_time(in);
   stored.outcome.latency_s = take_optional_double(in);
   stored.outcome.input_tokens = take_optional_varint(in);
@@ -255,12 +264,13 @@ void encode(const StoredDecision& value, std::string& out) {
 void encode(const Event& value, std::string& out) {
   ByteWriter writer(out);
   const auto* stored = std::get_if<StoredOutcome>(&value);
-  const bool streamed = stored != nullptr && stored->outcome.first_token_s.has_value();
-  writer.put_byte(streamed ? kStreamedLayout : kLayout);
+  const std::uint8_t layout = stored != nullptr ? layout_of(stored->outcome) : kLayout;
+  writer.put_byte(layout);
   if (stored != nullptr) {
     writer.put_byte(static_cast<std::uint8_t>(EventKind::outcome));
     put(writer, *stored);
-    if (streamed) writer.put_double(*stored->outcome.first_token_s);
+    if (layout == kStreamedLayout) writer.put_double(*stored->outcome.first_token_s);
+    if (layout == kRejectedLayout) put(writer, stored->outcome.first_token_s);
   } else {
     writer.put_byte(static_cast<std::uint8_t>(EventKind::feedback));
     put(writer, std::get<Feedback>(value));
@@ -343,13 +353,14 @@ Result<Event> decode_event(std::string_view bytes) {
     const auto kind = static_cast<EventKind>(in.take_byte());
     if (kind == EventKind::outcome) {
       StoredOutcome stored = take_outcome(in);
-      if (layout >= kStreamedLayout) stored.outcome.first_token_s = in.take_double();
+      if (layout == kStreamedLayout) stored.outcome.first_token_s = in.take_double();
+      if (layout == kRejectedLayout) stored.outcome.first_token_s = take_optional_double(in);
       return Event(std::move(stored));
     }
     if (kind != EventKind::feedback) in.set_bad();
     return Event(take_feedback(in));
   };
-  return decode_with(bytes, "feedback record", take, kStreamedLayout);
+  return decode_with(bytes, "feedback record", take, kRejectedLayout);
 }
 
 Result<TrainingRow> decode_row(std::string_view bytes) {

@@ -95,7 +95,7 @@ void write(const ObjectiveWeights& weights, std::string& out) {
 
 void write(const Outcome& outcome, const std::string& response_id, std::string& out) {
   Members object(out, '{', '}');
-  object.text("status", outcome.status == Outcome::Status::ok ? "ok" : "error");
+  object.text("status", to_string(outcome.status));
   object.number_if_any("latency_s", outcome.latency_s);
   object.number_if_any("first_token_s", outcome.first_token_s);
   object.whole_if_any("input_tokens", outcome.input_tokens);
@@ -298,9 +298,9 @@ FilteredModel read_filtered(Fields& fields) {
 
 Outcome read_outcome(Fields& fields, Timestamp decided) {
   Outcome outcome;
-  const std::string status = fields.required_text("status");
-  if (status != "ok" && status != "error") fields.wrong("status", "is neither ok nor error");
-  outcome.status = status == "error" ? Outcome::Status::error : Outcome::Status::ok;
+  const auto status = parse_outcome_status(fields.required_text("status"));
+  if (!status) fields.wrong("status", "is none of ok, error and rejected");
+  outcome.status = status.value_or(Outcome::Status::ok);
   outcome.latency_s = fields.amount("latency_s");
   outcome.first_token_s = fields.amount("first_token_s");
   outcome.input_tokens = fields.whole("input_tokens");

@@ -16,6 +16,10 @@ TrainingRow make_row(const Join& join, ArmOutcome values) {
   return row;
 }
 
+bool is_rejected(const Join& join) {
+  return join.outcome && join.outcome->outcome.status == Outcome::Status::rejected;
+}
+
 bool nothing_known(const ArmOutcome& values) {
   return !values.quality && !values.cost_usd && !values.latency_s;
 }
@@ -44,6 +48,7 @@ ArmOutcome known_values(const Join& join, const JoinRules& rules, bool final) {
   const Outcome* outcome = join.outcome ? &join.outcome->outcome : nullptr;
   const bool failed = outcome != nullptr && outcome->status == Outcome::Status::error;
   ArmOutcome values = join.arm;
+  if (is_rejected(join)) return values;
   if (failed) {
     values.quality = 0;
   } else {
@@ -62,7 +67,7 @@ ArmOutcome known_values(const Join& join, const JoinRules& rules, bool final) {
 
 bool is_complete(const Join& join, const JoinRules& rules) {
   if (!join.outcome) return false;
-  return join.outcome->outcome.status == Outcome::Status::error ||
+  return join.outcome->outcome.status != Outcome::Status::ok ||
          rules.objective.quality(join.feedback).has_value();
 }
 
@@ -80,7 +85,8 @@ JoinAdvance advance(Join& join, const JoinRules& rules, bool window_ended) {
     out.step = JoinStep::first_row;
     out.row = make_row(join, values);
   } else {
-    if (values == *join.mark.learned) return out;
+    // What the window's end made of a query that was later reported as rejected stays.
+    if (values == *join.mark.learned || is_rejected(join)) return out;
     out.step = JoinStep::correction;
     out.row = make_row(join, values);
     out.row->replaces = std::move(join.mark.learned);

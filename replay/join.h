@@ -45,11 +45,13 @@ struct JoinRules {
   std::optional<double> default_quality;
 };
 
-/// What is known of the chosen model's answer. A failed call has quality 0, whatever was judged.
+/// What is known of the chosen model's answer. A failed call has quality 0, whatever was judged; of
+/// a query that the upstream rejected nothing is known.
 /// `final`: no more is awaited, so the default quality and the estimated cost step in.
 ArmOutcome known_values(const Join& join, const JoinRules& rules, bool final);
 
-/// Whether all that a row waits for is there: the outcome, and with a success the quality.
+/// Whether all that a row waits for is there: the outcome, and with a success the quality. A
+/// rejected query waits for nothing.
 bool is_complete(const Join& join, const JoinRules& rules);
 
 /// What advance() did.

@@ -52,6 +52,8 @@ json::object describe(const LearnerStatus& status) {
                       {"encoder", status.encoder},
                       {"encoder_version", status.encoder_version},
                       {"policy_version", status.version},
+                      {"serving_version", status.pinned.value_or(status.version)},
+                      {"rolled_back", status.pinned.has_value()},
                       {"rows_learned", status.learned},
                       {"rows_passed_over", status.passed_over},
                       {"rows_refused", status.refused},
@@ -84,7 +86,8 @@ Result<std::filesystem::path> make_backup(const DataDirectory& data, Timestamp n
   for (fs::directory_iterator file(data.snapshots(), error), end; !error && file != end;
        file.increment(error)) {
     const auto kind = file->path().extension();
-    if (kind == ".snapshot" || kind == ".json") snapshots.push_back(file->path());
+    if (kind == ".snapshot" || kind == ".pinned" || kind == ".json")
+      snapshots.push_back(file->path());
   }
   if (Status copied = store.backup(copy.store()); !copied) return fail(copied.error());
   for (const fs::path& snapshot : snapshots) {
@@ -115,6 +118,44 @@ asio::awaitable<HttpResponse> Api::policy_checkpoint(HttpRequest, Caller) {
   co_return json_response({{"status", "saved"}, {"policy_version", services_.learner.version()}});
 }
 
+asio::awaitable<HttpResponse> Api::policy_rollback(HttpRequest request, Caller) {
+  const auto body = parse_object(request.body());
+  if (!body) co_return to_response(body.error());
+  JsonFields fields(*body);
+  std::string router = fields.text("router");
+  const auto version = fields.count("version");
+  context_.metrics->unknown_fields.add(fields.unknown());
+  if (!fields.status()) co_return to_response(fields.status().error());
+  if (!version) {
+    co_return to_response({ErrorCode::invalid_argument,
+                           "'version' is missing; GET /v1/admin/policy lists the snapshots"});
+  }
+  auto ask = [&](std::function<void(Result<std::uint64_t>)> done) {
+    services_.learner.roll_back(std::move(router), *version, std::move(done));
+  };
+  const auto serving = co_await await_callback<Result<std::uint64_t>>(ask);
+  if (!serving) co_return to_response(serving.error());
+  co_return json_response({{"status", "rolled_back"}, {"serving_version", *serving}});
+}
+
+asio::awaitable<HttpResponse> Api::policy_promote(HttpRequest request, Caller) {
+  std::string router;
+  if (!request.body().empty()) {
+    const auto body = parse_object(request.body());
+    if (!body) co_return to_response(body.error());
+    JsonFields fields(*body);
+    router = fields.text("router");
+    context_.metrics->unknown_fields.add(fields.unknown());
+    if (!fields.status()) co_return to_response(fields.status().error());
+  }
+  auto ask = [&](std::function<void(Result<std::uint64_t>)> done) {
+    services_.learner.promote(std::move(router), std::move(done));
+  };
+  const auto serving = co_await await_callback<Result<std::uint64_t>>(ask);
+  if (!serving) co_return to_response(serving.error());
+  co_return json_response({{"status", "promoted"}, {"serving_version", *serving}});
+}
+
 asio::awaitable<HttpResponse> Api::learner_status(HttpRequest, Caller) {
   const std::uint64_t rows = services_.store.stats().rows;
   const std::uint64_t version = services_.learner.version();
@@ -132,6 +173,16 @@ asio::awaitable<HttpResponse> Api::learner_pause(HttpRequest, Caller) {
 asio::awaitable<HttpResponse> Api::learner_resume(HttpRequest, Caller) {
   services_.learner.resume();
   co_return json_response({{"paused", false}});
+}
+
+asio::awaitable<HttpResponse> Api::reload(HttpRequest, Caller) {
+  auto ask = [this](std::function<void(Result<std::vector<std::string>>)> done) {
+    asio::post(services_.background, [this, done = std::move(done)] { done(services_.reload()); });
+  };
+  const auto changes = co_await await_callback<Result<std::vector<std::string>>>(ask);
+  if (!changes) co_return to_response(changes.error());
+  co_return json_response(
+      {{"status", "reloaded"}, {"changes", json::array(changes->begin(), changes->end())}});
 }
 
 asio::awaitable<HttpResponse> Api::backup(HttpRequest, Caller) {

@@ -51,9 +51,12 @@ const Api::Endpoint* Api::find_endpoint(std::string_view path) {
       Endpoint{"GET", "/v1/decisions/", decisions, &Api::decision, kScopeFeedback},
       Endpoint{"GET", "/v1/admin/policy", admin, &Api::policy_status, kScopeAdmin},
       Endpoint{"POST", "/v1/admin/policy/checkpoint", admin, &Api::policy_checkpoint, kScopeAdmin},
+      Endpoint{"POST", "/v1/admin/policy/rollback", admin, &Api::policy_rollback, kScopeAdmin},
+      Endpoint{"POST", "/v1/admin/policy/promote", admin, &Api::policy_promote, kScopeAdmin},
       Endpoint{"GET", "/v1/admin/learner", admin, &Api::learner_status, kScopeAdmin},
       Endpoint{"POST", "/v1/admin/learner/pause", admin, &Api::learner_pause, kScopeAdmin},
       Endpoint{"POST", "/v1/admin/learner/resume", admin, &Api::learner_resume, kScopeAdmin},
+      Endpoint{"POST", "/v1/admin/reload", admin, &Api::reload, kScopeAdmin},
       Endpoint{"POST", "/v1/admin/backup", admin, &Api::backup, kScopeAdmin},
       Endpoint{"GET", "/metrics", other, &Api::prometheus_metrics, std::nullopt},
       Endpoint{"GET", "/healthz", other, &Api::healthz, std::nullopt},
@@ -104,6 +107,10 @@ asio::awaitable<HttpResponse> Api::handle(HttpRequest request) {
     response.headers.emplace_back("Allow", endpoint->method);
   } else if (method == "POST" && !is_json_type(header(request, "content-type"))) {
     response = error_response(415, "the content type is not JSON; send application/json");
+  } else if (services_.retired.load(std::memory_order_relaxed) &&
+             endpoint->label == ServingMetrics::Endpoint::admin) {
+    response = error_response(503, "the config was reloaded; send it again", "reloaded");
+    response.headers.emplace_back("Retry-After", "0");
   } else {
     response = co_await answer(*endpoint, std::move(request));
   }

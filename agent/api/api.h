@@ -35,9 +35,12 @@ class Api {
   boost::asio::awaitable<HttpResponse> decision(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> policy_status(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> policy_checkpoint(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> policy_rollback(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> policy_promote(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> learner_status(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> learner_pause(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> learner_resume(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> reload(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> backup(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> prometheus_metrics(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> healthz(HttpRequest request, Caller caller);

@@ -93,8 +93,10 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_routed(ChatRun& run) {
   if (!target.logged && !run.options.baseline_only) {
     run.options.baseline_only = true;
     take_back(service, *routed);
+    services_.health.not_called(index_of(*routed->model), SteadyClock::now());
     routed = decide(service, run.options);
     if (!routed) co_return fail(routed.error());
+    services_.health.begin(index_of(*routed->model), SteadyClock::now());
   }
   count_decision(*routed, target.logged);
   run.options.hold.charge(routed->decision, services_.charges);
@@ -198,10 +200,7 @@ asio::awaitable<HttpResponse> Api::chat(HttpRequest request, Caller caller) {
 asio::awaitable<HttpResponse> Api::answer_chat(ChatRun& run, ChatTarget target) {
   while (true) {
     ChatAttempt attempt = co_await call_model(run, target);
-    if (attempt.clients_fault()) {
-      // It says nothing about the model, so there is nothing to learn from it.
-      settle(target.decision.id, outcome_of(attempt, services_.clock()));
-    } else if (!attempt.stream) {
+    if (!attempt.stream) {
       co_await record(target, outcome_of(attempt, services_.clock()), attempt.usage);
     }
     if (!may_try_another(run, attempt)) {
@@ -244,7 +243,9 @@ HttpResponse Api::chat_response(ChatRun& run, ChatTarget target, ChatAttempt att
 
 void Api::count_failure(const env::ModelSpec& model, const CallFailure& failure) {
   if (services_.health.failed(index_of(model), failure, SteadyClock::now())) {
-    spdlog::warn("model '{}' is not called for a while: {}", model.name, failure.what);
+    const std::string hint =
+        failure.refused ? "; check the api_key of upstream '" + model.upstream + "'" : "";
+    spdlog::warn("model '{}' is not called for a while: {}{}", model.name, failure.what, hint);
   }
 }
 

@@ -107,7 +107,7 @@ Outcome outcome_of(const ChatAttempt& attempt, Timestamp now) {
   outcome.time = now;
   if (attempt.answer) outcome.latency_s = attempt.answer->latency_s;
   if (!attempt.success()) {
-    outcome.status = Outcome::Status::error;
+    outcome.status = attempt.clients_fault() ? Outcome::Status::rejected : Outcome::Status::error;
     outcome.error = what_failed(attempt);
     return outcome;
   }

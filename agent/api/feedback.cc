@@ -55,10 +55,11 @@ Result<OutcomeRequest> read_outcome(const json::object& body, Timestamp now, std
   request.outcome.error = fields.text("error");
   unknown = fields.unknown();
   if (!fields.status()) return fail(fields.status().error());
-  if (status != "ok" && status != "error") {
-    return fail(ErrorCode::invalid_argument, "'status' must be \"ok\" or \"error\"");
+  const auto parsed_status = parse_outcome_status(status);
+  if (!parsed_status) {
+    return fail(ErrorCode::invalid_argument, "'status' must be \"ok\", \"error\" or \"rejected\"");
   }
-  request.outcome.status = status == "ok" ? Outcome::Status::ok : Outcome::Status::error;
+  request.outcome.status = *parsed_status;
   if (request.outcome.error.size() > kMaxCommentBytes) {
     return fail(ErrorCode::invalid_argument, "'error' holds up to 4096 bytes; shorten it");
   }
@@ -244,9 +245,11 @@ asio::awaitable<HttpResponse> Api::feedback(HttpRequest request, Caller caller) 
   auto body = parse_object(request.body());
   if (!body) co_return to_response(body.error());
   const json::value* list = body->if_contains("feedback");
+  if (list != nullptr && list->is_null()) list = nullptr;
   if (list != nullptr && !list->is_array()) {
     co_return to_response({ErrorCode::invalid_argument, "'feedback' must be an array of items"});
   }
+  std::size_t unknown = list != nullptr ? body->size() - 1 : 0;
   json::array items = list != nullptr ? list->get_array() : json::array{std::move(*body)};
   if (items.empty() || items.size() > kMaxFeedbackItems) {
     co_return to_response(
@@ -264,7 +267,6 @@ asio::awaitable<HttpResponse> Api::feedback(HttpRequest request, Caller caller) 
   std::vector<FeedbackResult> results(items.size());
   std::vector<FeedbackItem> good;
   std::vector<std::size_t> good_index;
-  std::size_t unknown = 0;
   for (std::size_t i = 0; i < items.size(); ++i) {
     auto item = read_item(items[i], caller, now, unknown);
     if (!item) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <boost/asio/thread_pool.hpp>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -35,6 +36,9 @@ struct RouterService {
   EncodingThread* successor_encoding = nullptr;  ///< the same of the encoder that is to take over
 };
 
+/// Reads the config anew and puts it to work. Returns how it differs, a line each.
+using ReloadFunction = std::function<Result<std::vector<std::string>>()>;
+
 /// What all io threads share. Everything referred to outlives them.
 struct Services {
   Services(const env::ModelPool& pool_, replay::Store& store_, LearnerThread& learner_,
@@ -63,6 +67,8 @@ struct Services {
   std::vector<const ServingMetrics*> metrics;             ///< of every io thread
   std::atomic<std::uint64_t> decisions{0};                ///< logged so far, over all runs
   std::atomic<bool> draining{false};
+  std::atomic<bool> retired{false};  ///< a reload has put another config in this one's place
+  ReloadFunction reload;
   std::atomic<bool> store_failed{false};   ///< the last append failed: serve the baseline, unlogged
   boost::asio::thread_pool background{1};  ///< for backups, which must not hold up an io thread
 

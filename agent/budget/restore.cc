@@ -38,7 +38,7 @@ Result<std::uint64_t> first_decision_today(const replay::Store& store, Timestamp
 
 std::optional<double> cost_of(const Outcome& outcome) {
   if (outcome.cost_usd) return outcome.cost_usd;
-  if (outcome.status == Outcome::Status::error) return 0.0;
+  if (outcome.status != Outcome::Status::ok) return 0.0;
   return std::nullopt;
 }
 

@@ -115,8 +115,10 @@ void add_drive(CLI::App& app, int& exit_code) {
       ->required();
   command->add_option("--data", arguments->data,
                       "Outcome data set (JSON lines); left out: built-in queries");
-  command->add_option("--queries", arguments->queries,
-                      "How many to send; default 5000 built-in ones, or the data once");
+  command
+      ->add_option("--queries", arguments->queries,
+                   "How many to send; default 5000 built-in ones, or the data once")
+      ->check(CLI::PositiveNumber);
   command
       ->add_option("--concurrency", arguments->concurrency, "Connections, one query at a time each")
       ->check(CLI::Range(1, 4096))

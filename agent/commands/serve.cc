@@ -5,11 +5,15 @@
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <condition_variable>
 #include <csignal>
-#include <functional>
+#include <deque>
 #include <iostream>
 #include <memory>
+#include <mutex>
+#include <stop_token>
 #include <string>
+#include <thread>
 
 #include "agent/config.h"
 #include "agent/daemon.h"
@@ -20,32 +24,60 @@ namespace {
 
 constexpr std::chrono::seconds kDrainGrace{20};
 
-/// Waits for SIGTERM or SIGINT. By a handler rather than a blocked mask: libraries start threads
-/// before main, which would take a signal that is blocked only here.
-class ShutdownSignal {
+/// Takes signals on a thread of its own, so that SIGTERM ends a long start too. By a handler rather
+/// than a blocked mask: libraries start threads before main, which would take a signal that is
+/// blocked only here.
+class Signals {
  public:
-  ShutdownSignal() : signals_(io_, SIGTERM, SIGINT, SIGHUP) {}
+  Signals() : signals_(io_, SIGTERM, SIGINT, SIGHUP) {
+    await_signal();
+    thread_ = std::thread([this] { io_.run(); });
+  }
+  ~Signals() {
+    io_.stop();
+    thread_.join();
+  }
 
-  int wait() {
-    int received = 0;
-    std::function<void(boost::system::error_code, int)> on_signal = [&](boost::system::error_code,
-                                                                        int signal) {
-      if (signal == SIGHUP) {
-        spdlog::warn("SIGHUP: the config is read at the start only; restart to apply changes");
-        signals_.async_wait(on_signal);
-      } else {
-        received = signal;
-      }
-    };
-    signals_.async_wait(on_signal);
-    io_.run();
-    return received;
+  /// Asked to stop by SIGTERM or SIGINT.
+  std::stop_token stop() const { return stop_.get_token(); }
+
+  /// Waits for the next signal and returns it.
+  int next() {
+    std::unique_lock lock(mutex_);
+    came_.wait(lock, [this] { return !pending_.empty(); });
+    const int signal = pending_.front();
+    pending_.pop_front();
+    return signal;
   }
 
  private:
+  void await_signal() {
+    signals_.async_wait([this](boost::system::error_code error, int signal) {
+      if (error) return;
+      if (signal != SIGHUP) stop_.request_stop();
+      {
+        const std::lock_guard lock(mutex_);
+        pending_.push_back(signal);
+      }
+      came_.notify_one();
+      await_signal();
+    });
+  }
+
   boost::asio::io_context io_;
   boost::asio::signal_set signals_;
+  std::stop_source stop_;
+  std::mutex mutex_;
+  std::condition_variable came_;
+  std::deque<int> pending_;  // guarded by mutex_
+  std::thread thread_;
 };
+
+void reload(Daemon& daemon) {
+  if (const auto changes = daemon.reload(); !changes) {
+    spdlog::error("SIGHUP: {}; the config of before serves on", changes.error().message);
+  }
+}
 
 int serve(const std::string& config_file) {
   const auto config =
@@ -55,10 +87,16 @@ int serve(const std::string& config_file) {
     return 1;
   }
   set_up_logging(config->logging);
-  ShutdownSignal shutdown;
-  std::signal(SIGPIPE, SIG_IGN);
-
-  auto daemon = Daemon::start(*config);
+  Signals signals;
+  DaemonOptions options;
+  options.stop = signals.stop();
+  if (!config_file.empty())
+    options.read_config = [config_file] { return load_config(config_file); };
+  auto daemon = Daemon::start(*config, std::move(options));
+  if (!daemon && signals.stop().stop_requested()) {
+    spdlog::info("stopped before the start was done; the next one goes on from here");
+    return 0;
+  }
   if (!daemon) {
     spdlog::error("{}", daemon.error().message);
     return 1;
@@ -67,7 +105,8 @@ int serve(const std::string& config_file) {
   if (config->keys.empty()) {
     spdlog::warn("no keys in the config: whoever reaches this address may use it");
   }
-  const int signal = shutdown.wait();
+  int signal = signals.next();
+  for (; signal == SIGHUP; signal = signals.next()) reload(**daemon);
   spdlog::info("signal {}: draining", signal);
   (*daemon)->stop(kDrainGrace);
   spdlog::info("stopped");

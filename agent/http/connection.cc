@@ -101,7 +101,7 @@ asio::awaitable<void> Connection::serve() {
   while (co_await read_request()) {
     HttpResponse response = co_await answer();
     ResponseFraming framing = reader_.framing();
-    if (server_->draining || too_slow_) framing.keep_alive = false;
+    if (server_->draining || server_->retiring || too_slow_) framing.keep_alive = false;
     if (response.stream && framing.http_1_0) framing.keep_alive = false;
     if (out_.capacity() > kKeptOutputBytes) out_ = std::string();
     out_.clear();

@@ -31,6 +31,7 @@ struct ServerState {
   const HttpLimits limits;
   const HttpServer::Handler handler;
   bool draining = false;
+  bool retiring = false;  ///< no connection serves more than one request more
   DateText date;
   std::unordered_set<Connection*> connections;
   std::atomic<std::size_t> count{0};     ///< of connections

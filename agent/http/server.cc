@@ -64,6 +64,7 @@ class BeastServer final : public HttpServer {
   Result<std::unique_ptr<HttpServer>> share(asio::io_context& io, HttpLimits limits,
                                             Handler handler) override;
   void start() override;
+  void retire() override;
   asio::awaitable<void> drain(std::chrono::milliseconds grace) override;
   std::size_t connections() const override { return state_->count.load(std::memory_order_relaxed); }
 
@@ -74,6 +75,7 @@ class BeastServer final : public HttpServer {
                                      std::shared_ptr<asio::steady_timer> timer);
   asio::awaitable<void> wait_until_closed(std::chrono::milliseconds limit);
   void stop_accepting();
+  void close_acceptor();
 
   /// A copy that keeps them alive: closing one may end it, and others.
   std::vector<std::shared_ptr<Connection>> open_connections() const {
@@ -161,8 +163,17 @@ asio::awaitable<void> BeastServer::sweep(std::shared_ptr<ServerState> state,
   }
 }
 
+void BeastServer::retire() {
+  state_->retiring = true;
+  close_acceptor();
+}
+
 void BeastServer::stop_accepting() {
   state_->draining = true;
+  close_acceptor();
+}
+
+void BeastServer::close_acceptor() {
   boost::system::error_code ignored;
   acceptor_->close(ignored);
 }

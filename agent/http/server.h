@@ -91,6 +91,10 @@ class HttpServer {
   /// Starts accepting.
   virtual void start() = 0;
 
+  /// Stops accepting; each connection that is open is closed after its next answer, so that its
+  /// client comes back to whoever accepts from the shared socket now. Returns at once.
+  virtual void retire() = 0;
+
   /// Stops accepting, lets requests under way finish (new ones on open connections are answered
   /// with 503 and Connection: close), closes idle connections, and returns when all are closed or
   /// `grace` has passed, when the rest are cut.

@@ -72,6 +72,9 @@ Result<MadeRow> RowMaker::from_decision(const DecisionRecord& record) const {
     }
   }
 
+  if (record.outcome && record.outcome->status == Outcome::Status::rejected) {
+    return fail(ErrorCode::invalid_argument, "the upstream rejected the query: nothing to learn");
+  }
   ArmOutcome outcome;
   outcome.model = model->name;
   outcome.propensity = decision.propensity();

@@ -51,6 +51,63 @@ TEST_F(Admin, PolicyStatusTellsVersionRowsAndSnapshots) {
       status.at("snapshots").as_array()[0].as_object().at("version").to_number<std::int64_t>(), 5);
 }
 
+TEST_F(Admin, ARollbackServesAnOlderVersionUntilPromotedAndLearningGoesOn) {
+  start();
+  for (int i = 0; i < 3; ++i) complete_decision(0.5);
+  wait_for_version(3);
+  ASSERT_EQ(post("/v1/admin/policy/checkpoint", "").status, 200u);
+  for (int i = 0; i < 4; ++i) complete_decision(0.5);
+  wait_for_version(7);
+
+  const Reply rolled = post("/v1/admin/policy/rollback", R"({"version": 3})");
+  ASSERT_EQ(rolled.status, 200u) << rolled.text;
+  const auto served = [&] {
+    return post("/v1/route", R"({"query": "hi"})").json().at("policy_version").to_number<int>();
+  };
+  EXPECT_EQ(served(), 3);
+  complete_decision(0.5);
+  wait_for_version(8);
+  EXPECT_EQ(served(), 3) << "what is learned is not served";
+  EXPECT_TRUE(policy().at("rolled_back").as_bool());
+  EXPECT_EQ(policy().at("serving_version").to_number<int>(), 3);
+
+  stop();
+  start();
+  EXPECT_EQ(served(), 3) << "it outlives a restart";
+  EXPECT_GE(version(), 8);
+
+  ASSERT_EQ(post("/v1/admin/policy/promote", "").status, 200u);
+  EXPECT_GE(served(), 8);
+  EXPECT_FALSE(policy().at("rolled_back").as_bool());
+}
+
+TEST_F(Admin, ARollbackToWhatIsNotThereIsRefusedAndChangesNothing) {
+  start();
+  complete_decision(0.5);
+  wait_for_version(1);
+  ASSERT_EQ(post("/v1/admin/policy/checkpoint", "").status, 200u);
+  const Reply unknown = post("/v1/admin/policy/rollback", R"({"version": 99})");
+  EXPECT_EQ(unknown.status, 404u);
+  EXPECT_THAT(unknown.error(), HasSubstr("there are 1"));
+  EXPECT_EQ(post("/v1/admin/policy/rollback", R"({"router": "x", "version": 1})").status, 404u);
+  EXPECT_EQ(post("/v1/admin/policy/rollback", "{}").status, 400u);
+  EXPECT_EQ(post("/v1/admin/policy/rollback", R"({"version": "1"})").status, 400u);
+  EXPECT_FALSE(policy().at("rolled_back").as_bool());
+}
+
+TEST_F(Admin, ADamagedRolledBackPolicyGivesWayToTheNewest) {
+  start();
+  complete_decision(0.5);
+  wait_for_version(1);
+  ASSERT_EQ(post("/v1/admin/policy/checkpoint", "").status, 200u);
+  ASSERT_EQ(post("/v1/admin/policy/rollback", R"({"version": 1})").status, 200u);
+  stop();
+  std::ofstream(dir_.path() / "data" / "snapshots" / "auto.pinned") << "nonsense";
+  start();
+  EXPECT_FALSE(policy().at("rolled_back").as_bool());
+  EXPECT_EQ(post("/v1/route", R"({"query": "hi"})").status, 200u);
+}
+
 TEST_F(Admin, MetricsTellTheLearnersState) {
   start();
   EXPECT_THAT(get("/metrics").text, HasSubstr("yardmaster_learner_healthy{router=\"auto\"} 1"));

@@ -210,7 +210,9 @@ TEST_F(ChatFallback, TheClientsOwnMistakeIsPassedOnAndNotRepeated) {
   EXPECT_EQ(reply.status, 400u);
   EXPECT_EQ(reply.text, "{}");
   EXPECT_EQ(reply.header("x-yardmaster-attempts"), "1");
-  EXPECT_FALSE(record_of(reply).contains("outcome"));
+  const boost::json::object outcome = record_of(reply).at("outcome").as_object();
+  EXPECT_EQ(outcome.at("status").as_string(), "rejected");
+  EXPECT_EQ(outcome.at("error").as_string(), "HTTP 400");
   EXPECT_EQ(health_of("flaky").at("circuit").as_string(), "closed");
 }
 

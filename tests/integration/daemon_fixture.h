@@ -37,12 +37,20 @@ class DaemonFixture : public ::testing::Test {
            more_models_ + more;
   }
 
+  /// The config of what the file would hold now.
+  Result<agent::Config> read_config(const std::string& more) const {
+    return agent::parse_config(config_text(more), "test.yaml",
+                               [](std::string_view) { return std::optional<std::string>(); });
+  }
+
   void start(const std::string& more = "") {
-    auto config = agent::parse_config(config_text(more), "test.yaml", [](std::string_view) {
-      return std::optional<std::string>();
-    });
+    more_ = more;
+    auto config = read_config(more);
     ASSERT_TRUE(config) << config.error().message;
-    auto daemon = agent::Daemon::start(*config, store_env_);
+    agent::DaemonOptions options;
+    options.store_env = store_env_;
+    options.read_config = [this] { return read_config(more_); };
+    auto daemon = agent::Daemon::start(*config, std::move(options));
     ASSERT_TRUE(daemon) << daemon.error().message;
     daemon_ = std::move(*daemon);
     connect("");
@@ -111,6 +119,7 @@ class DaemonFixture : public ::testing::Test {
   }
 
   TempDir dir_;
+  std::string more_;                   ///< what a reload reads after the pool
   rocksdb::Env* store_env_ = nullptr;  ///< the file system under the store
   std::string more_listen_;            ///< set before start(): ", key: value"
   std::string more_upstreams_;         ///< set before start(): ", {name: ...}"

@@ -145,6 +145,29 @@ TEST_F(Feedback, TheSameOutcomeAgainIsAcceptedAndAnotherOneIsAConflict) {
   EXPECT_EQ(post("/v1/outcomes", body + "2}").status, 409u);
 }
 
+TEST_F(Feedback, ARejectedQueryIsNotLearnedWhateverItsFeedback) {
+  start("feedback: {default: 0.5}\n");
+  const std::string id = route();
+  EXPECT_EQ(
+      post("/v1/outcomes", R"({"decision_id": ")" + id + R"(", "status": "rejected"})").status,
+      200u);
+  EXPECT_EQ(judge(id, 1).status, 200u);
+  EXPECT_EQ(get("/v1/admin/learner").json().at("rows").to_number<int>(), 0);
+  EXPECT_THAT(get("/metrics").text, HasSubstr("yardmaster_store_waiting 0"));
+}
+
+TEST_F(Feedback, MalformedBodiesOfEveryRouteAreRefusedAndTheDaemonGoesOn) {
+  start();
+  for (const char* target : {"/v1/outcomes", "/v1/feedback", "/v1/route", "/v1/chat/completions"}) {
+    for (const char* body : {"", "{", "[]", "null", "{\"a\": 1,}", "{\"query\": \"\xff\xfe\"}"}) {
+      const Reply reply = post(target, body);
+      EXPECT_EQ(reply.status, 400u) << target << ' ' << body << reply.text;
+      EXPECT_FALSE(reply.error().empty());
+    }
+  }
+  EXPECT_EQ(judge(route(), 1).status, 200u);
+}
+
 TEST_F(Feedback, EverythingIsThereAfterARestart) {
   start();
   const std::string id = route();

@@ -68,6 +68,14 @@ TEST_F(Daemon, ExplainsEveryCandidateAndEveryModelLeftOut) {
   EXPECT_EQ(body.at("filtered").as_array()[0].as_object().at("model").as_string(), "small");
 }
 
+TEST_F(Daemon, APolicyThatExpectsNothingClaimsNothing) {
+  start("routers: [{name: auto, policy: random}]\n");
+  const auto body = post("/v1/route", R"({"query": "hi", "explain": true})").json();
+  for (const auto& candidate : body.at("candidates").as_array()) {
+    EXPECT_FALSE(candidate.as_object().contains("expected"));
+  }
+}
+
 TEST_F(Daemon, AllowAndDenyListsOfTheRequestBoundTheChoice) {
   start();
   for (int i = 0; i < 5; ++i) {

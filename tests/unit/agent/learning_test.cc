@@ -50,6 +50,28 @@ TEST_F(LearningTest, RowsOfAnotherEncoderOrWithoutFeaturesArePassedOverAndCounte
   EXPECT_EQ(learner->status().passed_over, 3u);
 }
 
+TEST_F(LearningTest, AStartThatIsStoppedKeepsWhatItLearned) {
+  append_random(3'000);
+  std::vector<std::unique_ptr<RouterLearner>> learners;
+  learners.push_back(new_learner("lints"));
+  std::stop_source stop;
+  auto stop_after_some = [&](std::uint64_t done, std::uint64_t) {
+    if (done > 0) stop.request_stop();
+  };
+  const Status stopped = learn_to_head(learners, *store_, stop_after_some, stop.get_token());
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code, ErrorCode::unavailable);
+  const std::uint64_t reached = learners[0]->version();
+  EXPECT_GT(reached, 0u);
+  EXPECT_LT(reached, 3'000u);
+
+  learners[0] = new_learner("lints");
+  learners[0]->recover(*store_);
+  EXPECT_EQ(learners[0]->version(), reached);
+  EXPECT_TRUE(learn_to_head(learners, *store_, nullptr));
+  EXPECT_EQ(learners[0]->version(), 3'000u);
+}
+
 TEST_F(LearningTest, ARowOfTwoEncodersTeachesTheLearnersOfBoth) {
   LearningSpec other = spec("lints");
   other.encoder = "other";

@@ -87,6 +87,15 @@ TEST_F(Health, LetsOneTrialThroughAfterTheTimeAndItsSuccessCloses) {
   EXPECT_FALSE(is_down()) << "the failures before are forgotten";
 }
 
+TEST_F(Health, ATrialThatIsNotMadeLeavesTheNextToAnother) {
+  fail(3);
+  now_ += seconds(10);
+  health_.begin(0, now_);
+  health_.not_called(0, now_);
+  EXPECT_FALSE(is_down());
+  EXPECT_EQ(state(), State::half_open);
+}
+
 TEST_F(Health, AFailedTrialOpensForTwiceAsLongUpToTheLimit) {
   fail(3);
   now_ += seconds(10);

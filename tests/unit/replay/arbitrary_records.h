@@ -107,7 +107,8 @@ inline Decision any_decision() {
 
 inline Outcome any_outcome() {
   Outcome outcome;
-  outcome.status = *rc::gen::element(Outcome::Status::ok, Outcome::Status::error);
+  outcome.status =
+      *rc::gen::element(Outcome::Status::ok, Outcome::Status::error, Outcome::Status::rejected);
   outcome.time = any_time();
   outcome.latency_s = maybe(any_amount);
   outcome.first_token_s = maybe(any_amount);

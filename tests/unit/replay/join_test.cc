@@ -83,6 +83,25 @@ TEST(Join, AFailureStaysAtQualityZeroWhateverIsJudged) {
   EXPECT_EQ(advance(join, rules(), false).step, JoinStep::none);
 }
 
+TEST(Join, OfARejectedQueryNothingIsLearned) {
+  Join join = example();
+  join.outcome = success(std::nullopt);
+  join.outcome->outcome.status = Outcome::Status::rejected;
+  EXPECT_EQ(advance(join, rules(0.5), false).step, JoinStep::done_empty);
+  EXPECT_TRUE(join.done) << "nothing more is awaited";
+  EXPECT_EQ(advance(join, rules(0.5), true).step, JoinStep::none);
+  join.feedback.push_back(quality(1));
+  EXPECT_EQ(advance(join, rules(0.5), true).step, JoinStep::none);
+}
+
+TEST(Join, WhatWasLearnedBeforeARejectionIsReportedStays) {
+  Join join = example();
+  EXPECT_EQ(advance(join, rules(0.5), true).step, JoinStep::first_row);
+  join.outcome = failure();
+  join.outcome->outcome.status = Outcome::Status::rejected;
+  EXPECT_EQ(advance(join, rules(0.5), false).step, JoinStep::none);
+}
+
 TEST(Join, ALateOutcomeCorrectsTheEstimate) {
   Join join = example();
   const JoinAdvance first = advance(join, rules(0.5), true);
