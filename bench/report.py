@@ -1,0 +1,170 @@
+"""docs/benchmarks.md from the JSON files that scripts/bench made."""
+
+import argparse
+import json
+import pathlib
+
+TARGETS_NOTE = "Targets are for two cores, one of them the daemon's."
+
+
+def us(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows]) + "\n"
+
+
+def met(good):
+    return "met" if good else "missed"
+
+
+def summary(s):
+    rows = []
+
+    def row(figure, measured, target, good):
+        rows.append((figure, measured, target, met(good)))
+
+    if "route_closed" in s:
+        at_64 = s["route_closed"]["64"]
+        row("/v1/route, 64 connections, against the bare echo", f"{at_64['ratio']:.3f}",
+            ".25 (aim .35)", at_64["ratio"] >= 0.25)
+        row("/v1/route, 64 connections, p99", f"{us(at_64['daemon']['p99_us'])} us", "1,000 us",
+            at_64["daemon"]["p99_us"] < 1000)
+        row("start to ready, empty store", f"{s['start_to_ready_s']:.2f} s", "0.3 s",
+            s["start_to_ready_s"] <= 0.3)
+    if "learning_while_serving" in s:
+        ratio = s["learning_while_serving"]["p99_ratio"]
+        row("serving p99 at half the saturated rate, learning against not", f"{ratio:.2f}", "2",
+            ratio < 2)
+    if "chat" in s:
+        one, many = s["chat"]["1"], s["chat"]["64"]
+        row("chat, added at 1 connection, p50 / p99",
+            f"{us(one['added_p50_us'])} / {us(one['added_p99_us'])} us", "60 / 200 us",
+            one["added_p50_us"] <= 60 and one["added_p99_us"] <= 200)
+        row("chat, 64 connections", f"{us(many['daemon']['per_s'])} /s, {us(many['cpu_us'])} us of "
+            "processor each", "20,000 /s, 50 us",
+            many["daemon"]["per_s"] >= 20000 and many["cpu_us"] <= 50)
+    if "stream" in s:
+        p50, p99 = (s["stream"][f"added_first_byte_{tail}_us"] for tail in ("p50", "p99"))
+        row("streams of 32 chunks, added to the first byte, p50 / p99", f"{us(p50)} / {us(p99)} us",
+            "80 / 250 us", p50 <= 80 and p99 <= 250)
+    if "feedback" in s:
+        single = s["feedback"]["single_64"]["per_s"]
+        batched = max(s["feedback"][f"batched_{n}"]["items_per_s"] for n in (1, 16))
+        row("feedback on disk, 64 clients", f"{us(single)} /s", "15,000 /s", single >= 15000)
+        row("feedback on disk, 100 a call", f"{us(batched)} /s", "100,000 /s", batched >= 100000)
+    if "freshness" in s:
+        fresh = s["freshness"]
+        row("acknowledged feedback to serving, p99, "
+            f"beside {us(fresh['feedback_per_s'])} feedback/s", f"{fresh['p99_s']:.3f} s", "1 s",
+            fresh["p99_s"] <= 1)
+    return "## Against the targets\n\n" + TARGETS_NOTE + "\n\n" + table(
+        ("figure", "measured", "target", ""), rows)
+
+
+def latency_cells(run):
+    return [us(run[key]) for key in ("p50_us", "p90_us", "p99_us", "p999_us")]
+
+
+LATENCY_HEAD = ["p50", "p90", "p99", "p99.9"]
+
+
+def route(s):
+    rows = []
+    for connections, figures in s["route_closed"].items():
+        for name in ("daemon", "echo"):
+            rows.append([connections, name, us(figures[name]["per_s"]),
+                         *latency_cells(figures[name])])
+    text = ("## POST /v1/route\n\nOne io thread, queries of 1 KB, 12 models, encoder static, the "
+            "default policy with 5,000 rows learned, store and learner on. The echo is the "
+            "smallest Beast server, which reads the same requests and answers 130 bytes. Closed "
+            "loop, microseconds:\n\n")
+    text += table(["connections", "server", "requests/s", *LATENCY_HEAD], rows)
+    text += ("\nProcessor time of the daemon, all threads, microseconds a request: " + ", ".join(
+        f"{us(figures['cpu_us'])} at {connections}"
+        for connections, figures in s["route_closed"].items()) + ".\n")
+    text += ("\nOpen loop, at parts of the saturated rate, from when a request was due "
+             "(256 connections):\n\n")
+    text += table(["part", "requests/s", *LATENCY_HEAD],
+                  [[part, us(run["per_s"]), *latency_cells(run)]
+                   for part, run in s["route_open"].items()])
+    learning = s["learning_while_serving"]
+    text += ("\nWith a backlog of 20,000 rows being learned beside half the saturated rate:\n\n")
+    text += table(["", "requests/s", *LATENCY_HEAD],
+                  [[name, us(learning[name]["per_s"]), *latency_cells(learning[name])]
+                   for name in ("quiet", "learning")])
+    text += (f"\nMemory: {s['memory_at_rest_mb']:.0f} MB at rest, "
+             f"{s['memory_after_load_mb']:.0f} MB after the load. Start to ready: "
+             f"{s['start_to_ready_s']:.2f} s.\n")
+    return text
+
+
+def chat(s):
+    rows = []
+    for connections, figures in s["chat"].items():
+        for name in ("direct", "daemon"):
+            rows.append([connections, name, us(figures[name]["per_s"]),
+                         *latency_cells(figures[name])])
+    text = ("## Chat completions\n\nTo a mock upstream that shares its core with the load; "
+            "directly, and through the daemon on a core of its own. Microseconds:\n\n")
+    text += table(["connections", "", "requests/s", *LATENCY_HEAD], rows)
+    stream = s["stream"]
+    text += "\nStreams of 32 chunks, one connection; the first byte of the body, and the whole:\n\n"
+    text += table(["", "first byte p50", "p99", "whole p50", "p99"],
+                  [[name, *(us(stream[name][key]) for key in (
+                      "first_byte_p50_us", "first_byte_p99_us", "p50_us", "p99_us"))]
+                   for name in ("direct", "daemon")])
+    return text
+
+
+def feedback(s):
+    rows = []
+    for name, run in s["feedback"].items():
+        kind, connections = name.split("_")
+        rows.append([connections, "1" if kind == "single" else "100",
+                     us(run.get("items_per_s", run["per_s"])), *latency_cells(run)])
+    return ("## POST /v1/feedback\n\nOn disk (synced) before it is answered; corrections of "
+            "decisions that have been judged. Microseconds a call:\n\n" +
+            table(["connections", "items a call", "items/s", *LATENCY_HEAD], rows))
+
+
+def micro(path, title, note):
+    runs = json.loads(path.read_text())["benchmarks"]
+    rows = []
+    for run in runs:
+        rate = run.get("items_per_second")
+        rows.append([run["name"], f"{run['real_time']:,.1f} {run['time_unit']}",
+                     f"{rate:,.0f}" if rate else ""])
+    return f"## {title}\n\n{note}\n\n" + table(["", "time", "items/s"], rows)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=pathlib.Path, help="where the JSON files are")
+    parser.add_argument("output", type=pathlib.Path)
+    parser.add_argument("--machine", required=True)
+    parser.add_argument("--date", required=True)
+    arguments = parser.parse_args()
+    serving = json.loads((arguments.folder / "serving.json").read_text())
+    parts = ["# Benchmarks\n\nMade by `./scripts/bench`, "
+             f"{arguments.date}, on {arguments.machine}. Every figure stands beside a reference "
+             "of the same run; medians of runs in turn. Learning is in "
+             "[benchmarks-learning.md](benchmarks-learning.md).\n", summary(serving)]
+    for key, make in (("route_closed", route), ("chat", chat), ("feedback", feedback)):
+        if key in serving:
+            parts.append(make(serving))
+    for name, title, note in (
+            ("policies", "Policies", "12 models, 76 features, 5,000 rows learned: a decision, and "
+             "a row learned."),
+            ("encoder", "Encoders", "One query at a time."),
+            ("store", "Store", "Decisions written, and feedback synced, by the store alone.")):
+        path = arguments.folder / f"{name}.json"
+        if path.exists():
+            parts.append(micro(path, title, note))
+    arguments.output.write_text("\n".join(parts))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,341 @@
+"""The daemon under load, beside references in the same run. Called by scripts/bench.
+
+Each figure is the median of several short runs that take turns with their reference, since the
+machine's speed drifts. The server has one core; load and mock upstream have the other.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import random
+import shutil
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+SERVER_CORE, LOAD_CORE = "0", "1"
+MODELS = 12
+WORDS = ("the of and to in is that for it as was with be by on not he his but at are this have "
+         "from or had an they which one you were her all she there would their we him been has "
+         "when who will more no if out so said what up its about into than them can only other "
+         "new some could time these two may then do first any my now such like our over man me "
+         "even most made after also did many before must through back years where much your way "
+         "well down should because each just those people how too little state good very make "
+         "world still own see men work long get here between both life being under never day").split()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def query(rng, size=1024):
+    words = []
+    while sum(map(len, words)) + len(words) < size:
+        words.append(rng.choice(WORDS))
+    return " ".join(words)[:size]
+
+
+def wait_until_up(port, path, process, limit_s=60):
+    """Seconds until the path answers 200."""
+    begin = time.monotonic()
+    while time.monotonic() - begin < limit_s:
+        if process.poll() is not None:
+            raise RuntimeError("a server ended early: " + " ".join(map(str, process.args)))
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                if answer.status == 200:
+                    return time.monotonic() - begin
+        except (urllib.error.URLError, ConnectionError):
+            pass
+        time.sleep(0.002)
+    raise RuntimeError(f"nothing answered on port {port}")
+
+
+@contextlib.contextmanager
+def running(command, core, port, path):
+    process = subprocess.Popen(["taskset", "-c", core, *map(str, command)],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        process.ready_s = wait_until_up(port, path, process)
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+        process.stderr.close()
+
+
+def memory_mb(process):
+    for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def cpu_s(process):
+    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Bench:
+    def __init__(self, build, seconds, runs):
+        self.build, self.seconds, self.runs = pathlib.Path(build), seconds, runs
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix="yardmaster-bench-"))
+        rng = random.Random(2026)
+        self.queries = [query(rng) for _ in range(256)]
+        self.result = {}
+
+    # Parts -------------------------------------------------------------------------------
+
+    def file_of(self, name, bodies):
+        path = self.work / name
+        path.write_text("".join(json.dumps(body) + "\n" for body in bodies))
+        return path
+
+    def config(self, name, upstream_port=None):
+        directory = self.work / name
+        directory.mkdir(exist_ok=True)
+        port = free_port()
+        models = ", ".join(
+            f"{{name: m{i}, input_usd_per_mtok: {0.1 * (i + 1):.2f}, "
+            f"output_usd_per_mtok: {0.4 * (i + 1):.2f}"
+            + (", upstream: mock}" if upstream_port else "}") for i in range(MODELS))
+        upstreams = (f"upstreams: [{{name: mock, kind: openai, "
+                     f"base_url: \"http://127.0.0.1:{upstream_port}/v1\"}}]\n"
+                     if upstream_port else "")
+        path = directory / "config.yaml"
+        path.write_text(f"listen: {{port: {port}, io_threads: 1}}\ndata_dir: {directory / 'data'}\n"
+                        f"{upstreams}models: [{models}]\nlogging: {{level: warn}}\n")
+        return path, port
+
+    def daemon(self, config, port):
+        return running([self.build / "yardmaster", "serve", "--config", config], SERVER_CORE, port,
+                       "/readyz")
+
+    def load(self, port, target, bodies=None, **options):
+        command = ["taskset", "-c", LOAD_CORE, self.build / "bench/load", "--port", port,
+                   "--target", target]
+        options.setdefault("seconds", self.seconds)
+        if bodies:
+            options["bodies"] = bodies
+        for name, value in options.items():
+            flag = "--" + name.replace("_", "-")
+            command += [flag] if value is True else [flag, value]
+        out = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True)
+        result = json.loads(out.stdout)
+        if result["errors"]:
+            raise RuntimeError(f"{result['errors']} of {result['requests']} requests failed")
+        return result
+
+    def teach(self, port, count=5000):
+        """Decisions, outcomes and feedback, so that the policy has something to compute with."""
+        ids = self.work / f"ids-{port}"
+        self.load(port, "/v1/route", self.route_bodies(), seconds=120, requests=count,
+                  connections=16, save_field="decision_id", save=ids)
+        names = ids.read_text().split()
+        rng = random.Random(1)
+        outcomes = self.file_of("outcomes", [
+            {"decision_id": name, "status": "ok", "latency_s": 0.5, "input_tokens": 250,
+             "output_tokens": 80} for name in names])
+        feedback = self.file_of("feedback", [
+            {"decision_id": name, "metric": "quality", "value": float(rng.random() < 0.6)}
+            for name in names])
+        for target, bodies in (("/v1/outcomes", outcomes), ("/v1/feedback", feedback)):
+            self.load(port, target, bodies, seconds=120, requests=len(names), connections=32)
+        return names
+
+    def route_bodies(self):
+        return self.file_of("route", [{"query": text} for text in self.queries])
+
+    def in_turn(self, measures):
+        """Runs each function `runs` times, in turn; the medians of each figure."""
+        seen = {name: [] for name in measures}
+        for _ in range(self.runs):
+            for name, measure in measures.items():
+                seen[name].append(measure())
+        return {name: {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+                for name, runs in seen.items()}
+
+    # Figures -----------------------------------------------------------------------------
+
+    def route(self):
+        """/v1/route against a bare Beast server that reads the same and answers as much."""
+        config, port = self.config("route")
+        echo_port = free_port()
+        bodies = self.route_bodies()
+        with self.daemon(config, port) as daemon:
+            self.result["start_to_ready_s"] = daemon.ready_s
+            self.result["memory_at_rest_mb"] = memory_mb(daemon)
+            answer_bytes = 130
+            self.teach(port)
+            echo = [self.build / "bench/http_echo", "bare", echo_port, answer_bytes]
+            with running(echo, SERVER_CORE, echo_port, "/"):
+                closed = {}
+                for connections in (1, 16, 64, 256):
+                    before, done = cpu_s(daemon), 0
+
+                    def ours(connections=connections):
+                        return self.load(port, "/v1/route", bodies, connections=connections)
+
+                    figures = self.in_turn({
+                        "daemon": ours,
+                        "echo": lambda connections=connections: self.load(
+                            echo_port, "/", bodies, connections=connections)})
+                    done = figures["daemon"]["requests"] * self.runs
+                    figures["cpu_us"] = 1e6 * (cpu_s(daemon) - before) / done
+                    figures["ratio"] = figures["daemon"]["per_s"] / figures["echo"]["per_s"]
+                    closed[str(connections)] = figures
+                self.result["route_closed"] = closed
+            saturated = closed["64"]["daemon"]["per_s"]
+            self.result["route_open"] = {
+                str(part): self.in_turn({"daemon": lambda part=part: self.load(
+                    port, "/v1/route", bodies, connections=256, rate=part * saturated)})["daemon"]
+                for part in (0.25, 0.5, 0.75)}
+            self.result["memory_after_load_mb"] = memory_mb(daemon)
+            self.learning_while_serving(port, saturated, bodies)
+
+    def learning_while_serving(self, port, saturated, bodies):
+        """The tail of serving at half the saturated rate, while a backlog is being learned."""
+        def quiet():
+            return self.load(port, "/v1/route", bodies, connections=64, rate=0.5 * saturated)
+
+        def busy():
+            self.admin(port, "learner/pause")
+            self.teach(port, 20000)
+            self.admin(port, "learner/resume")
+            return self.load(port, "/v1/route", bodies, connections=64, rate=0.5 * saturated,
+                             seconds=min(self.seconds, 2))
+
+        figures = self.in_turn({"quiet": quiet, "learning": busy})
+        figures["p99_ratio"] = figures["learning"]["p99_us"] / figures["quiet"]["p99_us"]
+        self.result["learning_while_serving"] = figures
+
+    def admin(self, port, action, method="POST"):
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/admin/{action}",
+                                         method=method, data=b"{}" if method == "POST" else None,
+                                         headers={"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    def chat(self):
+        """Chat completions through the daemon against the mock upstream asked directly."""
+        mock_port = free_port()
+        config, port = self.config("chat", mock_port)
+        target = "/v1/chat/completions"
+        plain = [{"model": "auto", "messages": [{"role": "user", "content": text}]}
+                 for text in self.queries]
+        bodies = self.file_of("chat", plain)
+        streams = self.file_of("streams", [
+            {**body, "stream": True, "stream_options": {"include_usage": True}} for body in plain])
+        mock = [self.build / "bench/mock_upstream", mock_port]
+        with running(mock, LOAD_CORE, mock_port, "/"), self.daemon(config, port) as daemon:
+            self.load(port, target, bodies, requests=2000, connections=16)
+            chat = {}
+            for connections in (1, 16, 64):
+                before = cpu_s(daemon)
+                figures = self.in_turn({
+                    "daemon": lambda c=connections: self.load(port, target, bodies, connections=c),
+                    "direct": lambda c=connections: self.load(mock_port, target, bodies,
+                                                              connections=c)})
+                done = figures["daemon"]["requests"] * self.runs
+                figures["cpu_us"] = 1e6 * (cpu_s(daemon) - before) / done
+                for tail in ("p50", "p99"):
+                    figures[f"added_{tail}_us"] = (figures["daemon"][f"{tail}_us"] -
+                                                   figures["direct"][f"{tail}_us"])
+                chat[str(connections)] = figures
+            self.result["chat"] = chat
+            figures = self.in_turn({
+                "daemon": lambda: self.load(port, target, streams, connections=1, stream=True),
+                "direct": lambda: self.load(mock_port, target, streams, connections=1,
+                                            stream=True)})
+            for tail in ("p50", "p99"):
+                key = f"first_byte_{tail}_us"
+                figures[f"added_first_byte_{tail}_us"] = (figures["daemon"][key] -
+                                                          figures["direct"][key])
+                figures[f"added_{tail}_us"] = (figures["daemon"][f"{tail}_us"] -
+                                               figures["direct"][f"{tail}_us"])
+            self.result["stream"] = figures
+
+    def feedback(self):
+        """Feedback, on disk before it is answered."""
+        config, port = self.config("feedback")
+        with self.daemon(config, port) as daemon:
+            names = self.teach(port, 20000)
+            rng = random.Random(3)
+            single = self.file_of("single", [
+                {"decision_id": name, "metric": "quality", "value": round(rng.random(), 6)}
+                for name in names])
+            batched = self.file_of("batched", [
+                {"feedback": [{"decision_id": name, "metric": "quality",
+                               "value": round(rng.random(), 6)} for name in names[i:i + 100]]}
+                for i in range(0, len(names), 100)])
+            figures = {}
+            for connections in (1, 16, 64, 256):
+                figures[f"single_{connections}"] = self.load(port, "/v1/feedback", single,
+                                                             connections=connections)
+            for connections in (1, 16):
+                run = self.load(port, "/v1/feedback", batched, connections=connections)
+                run["items_per_s"] = 100 * run["per_s"]
+                figures[f"batched_{connections}"] = run
+            self.result["feedback"] = figures
+            self.result["memory_under_feedback_mb"] = memory_mb(daemon)
+
+    def freshness(self):
+        """From feedback acknowledged to a policy that has learned it, beside 5,000 others/s."""
+        config, port = self.config("freshness")
+        with self.daemon(config, port):
+            names = self.teach(port, 20000)
+            others = self.file_of("others", [
+                {"decision_id": name, "metric": "quality", "value": round(random.random(), 6)}
+                for name in names[200:]])
+            beside = subprocess.Popen(
+                ["taskset", "-c", LOAD_CORE, self.build / "bench/load", "--port", str(port),
+                 "--target", "/v1/feedback", "--bodies", others, "--connections", "64",
+                 "--rate", "5000", "--seconds", "15"], stdout=subprocess.PIPE, text=True)
+            waits = []
+            for name in names[:200]:
+                body = json.dumps({"decision_id": name, "metric": "quality",
+                                   "value": round(random.random(), 6)}).encode()
+                request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/feedback", data=body,
+                                                 headers={"Content-Type": "application/json"})
+                urllib.request.urlopen(request, timeout=10).close()
+                begin = time.monotonic()
+                rows = self.admin(port, "learner", "GET")["rows"]
+                while self.admin(port, "learner", "GET")["policy_version"] < rows:
+                    if time.monotonic() - begin > 10:
+                        raise RuntimeError("the feedback was not learned within 10 s")
+                waits.append(time.monotonic() - begin)
+            waits.sort()
+            others = json.loads(beside.communicate(timeout=60)[0])
+            self.result["freshness"] = {"p50_s": waits[len(waits) // 2], "p99_s": waits[-2],
+                                        "feedback_per_s": others["per_s"]}
+
+
+SECTIONS = ("route", "chat", "feedback", "freshness")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("build", help="the release build's folder, with bench/ in it")
+    parser.add_argument("output", help="JSON file to write")
+    parser.add_argument("--seconds", type=float, default=3, help="of each run")
+    parser.add_argument("--runs", type=int, default=3, help="of which the median counts")
+    parser.add_argument("--only", choices=SECTIONS, action="append")
+    arguments = parser.parse_args()
+    bench = Bench(arguments.build, arguments.seconds, arguments.runs)
+    for section in arguments.only or SECTIONS:
+        print(f"bench: {section}", flush=True)
+        getattr(bench, section)()
+    pathlib.Path(arguments.output).write_text(json.dumps(bench.result, indent=1) + "\n")
+    shutil.rmtree(bench.work)
+
+
+if __name__ == "__main__":
+    main()
