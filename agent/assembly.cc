@@ -31,11 +31,23 @@ std::string policy_name(const RouterConfig& router) {
   return router.policy == "default" ? std::string(policies::kDefaultPolicy) : router.policy;
 }
 
+/// The models, each told what its upstream is.
+std::vector<env::ModelSpec> models_of(const Config& config) {
+  std::vector<env::ModelSpec> models = config.models;
+  for (env::ModelSpec& model : models) {
+    for (const UpstreamConfig& upstream : config.upstreams) {
+      if (upstream.name != model.upstream) continue;
+      model.at_anthropic = upstream.kind == env::UpstreamSpec::Kind::anthropic;
+    }
+  }
+  return models;
+}
+
 }  // namespace
 
 Result<Assembly> Assembly::make(const Config& config) {
   Assembly assembly(config);
-  auto pool = env::ModelPool::make(config.models);
+  auto pool = env::ModelPool::make(models_of(config));
   if (!pool) return fail(pool.error());
   assembly.pool_ = std::make_unique<env::ModelPool>(std::move(*pool));
   auto objective = env::QualityObjective::make(config.feedback.metrics, config.objective.metrics);

@@ -45,8 +45,8 @@ struct LimitsConfig {
 struct UpstreamConfig {
   std::string name;
   env::UpstreamSpec::Kind kind = env::UpstreamSpec::Kind::openai;
-  std::string base_url;  ///< up to and with /v1; simulated ones have none
-  Secret api_key;        ///< sent as a bearer token; empty: none
+  std::string base_url;  ///< up to and with /v1, which anthropic may lack; simulated ones have none
+  Secret api_key;        ///< sent as a bearer token, to anthropic as x-api-key; empty: none
   std::string ca_file;   ///< PEM with the certificates to trust; empty: the system's
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds first_byte_timeout{120'000};  ///< from the call to the first byte

@@ -73,10 +73,13 @@ void check_upstreams(const Config& config, Problems& problems) {
   check_names("upstreams", config.upstreams, problems);
   for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
     const UpstreamConfig& upstream = config.upstreams[i];
-    if (upstream.kind != env::UpstreamSpec::Kind::openai) continue;
+    if (upstream.kind == env::UpstreamSpec::Kind::simulated) continue;
     if (upstream.base_url.empty()) {
+      const bool anthropic = upstream.kind == env::UpstreamSpec::Kind::anthropic;
       problems.add_at(entry("upstreams", i) + ".base_url",
-                      "is missing; kind openai needs one like https://api.example.com/v1");
+                      anthropic
+                          ? "is missing; kind anthropic needs one like https://api.anthropic.com"
+                          : "is missing; kind openai needs one like https://api.example.com/v1");
     } else {
       check_base_url(entry("upstreams", i) + ".base_url", upstream.base_url, problems);
     }

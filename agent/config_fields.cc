@@ -9,7 +9,7 @@ constexpr double kLeastFloor = 1e-6;  // no propensity may be 0
 constexpr std::uint64_t kGibibyte = 1u << 30;
 
 // Each in the order of the enumeration that it names.
-constexpr std::array<std::string_view, 2> kUpstreamKinds{"openai", "simulated"};
+constexpr std::array<std::string_view, 3> kUpstreamKinds{"openai", "anthropic", "simulated"};
 constexpr std::array<std::string_view, 2> kModes{"serve", "observe"};
 constexpr std::array<std::string_view, 2> kExhausted{"cheapest", "refuse"};
 constexpr std::array<std::string_view, 2> kMetricTypes{"float", "boolean"};
@@ -60,6 +60,8 @@ void visit_model(FieldVisitor& visitor, env::ModelSpec& model) {
   visitor.text("upstream_model", model.upstream_model);
   visitor.optional("input_usd_per_mtok", model.input_usd_per_mtok);
   visitor.optional("output_usd_per_mtok", model.output_usd_per_mtok);
+  visitor.optional("cache_read_usd_per_mtok", model.cache_read_usd_per_mtok);
+  visitor.optional("cache_write_usd_per_mtok", model.cache_write_usd_per_mtok);
   visitor.optional("context_tokens", model.context_tokens);
   visitor.optional("max_output_tokens", model.max_output_tokens);
   std::uint32_t modalities = (model.text ? 1u : 0u) | (model.images ? 2u : 0u);
@@ -68,6 +70,7 @@ void visit_model(FieldVisitor& visitor, env::ModelSpec& model) {
   model.images = (modalities & 2u) != 0;
   visitor.flag("tools", model.tools);
   visitor.flag("json_mode", model.json_mode);
+  visitor.flag("chat", model.chat);
   visitor.optional("size_b", model.size_b);
   visitor.numbers("scores", model.scores, -kAnyNumber, kAnyNumber);
 }

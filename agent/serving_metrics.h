@@ -53,9 +53,23 @@ struct ServingMetrics {
   };
 
   /// Labels of the requests counter, in the order of Endpoint.
-  enum class Endpoint { route, chat, outcomes, feedback, models, decisions, admin, other };
-  static constexpr std::array<std::string_view, 8> kEndpointNames{
-      "route", "chat_completions", "outcomes", "feedback", "models", "decisions", "admin", "other"};
+  enum class Endpoint {
+    route,
+    chat,
+    messages,
+    embeddings,
+    responses,
+    completions,
+    outcomes,
+    feedback,
+    models,
+    decisions,
+    admin,
+    other
+  };
+  static constexpr std::array<std::string_view, 12> kEndpointNames{
+      "route",    "chat_completions", "messages", "embeddings", "responses", "completions",
+      "outcomes", "feedback",         "models",   "decisions",  "admin",     "other"};
 
   explicit ServingMetrics(std::size_t model_count) : models(model_count) {}
 
@@ -63,9 +77,10 @@ struct ServingMetrics {
     return by_endpoint[static_cast<std::size_t>(endpoint)][status / 100 < 6 ? status / 100 : 0];
   }
 
-  std::array<std::array<Counter, 6>, 8> by_endpoint;  ///< [endpoint][status / 100]
-  std::vector<Model> models;                          ///< in the pool's order
-  DurationHistogram overhead;                         ///< our own time of routed calls
+  std::array<std::array<Counter, 6>, kEndpointNames.size()>
+      by_endpoint;             ///< [endpoint][status / 100]
+  std::vector<Model> models;   ///< in the pool's order
+  DurationHistogram overhead;  ///< our own time of routed calls
   Counter feedback_stored;
   Counter feedback_duplicate;
   Counter feedback_error;

@@ -36,10 +36,14 @@ std::optional<Refusal> refuse_by_lists(const ModelSpec& model, const FilterBound
 }
 
 std::optional<Refusal> refuse_by_needs(const ModelSpec& model, const Query& query) {
+  if (!model.chat) return Refusal{Refusal::Kind::request, "no chat"};
   if (!model.text) return Refusal{Refusal::Kind::request, "no text input"};
   if (query.has_images && !model.images) return Refusal{Refusal::Kind::request, "no image input"};
   if (query.has_tools && !model.tools) return Refusal{Refusal::Kind::request, "no tool calls"};
   if (query.wants_json && !model.json_mode) return Refusal{Refusal::Kind::request, "no JSON mode"};
+  if (std::string reason = untranslatable(model, query); !reason.empty()) {
+    return Refusal{Refusal::Kind::request, std::move(reason)};
+  }
   if (query.max_output_tokens && model.max_output_tokens &&
       *query.max_output_tokens > *model.max_output_tokens) {
     return Refusal{Refusal::Kind::request,
@@ -96,6 +100,13 @@ Error nothing_left(const Candidates& candidates, const ModelPool& pool, const Fi
 }
 
 }  // namespace
+
+std::string untranslatable(const ModelSpec& model, const Query& query) {
+  if (model.at_anthropic) {
+    return query.beyond_anthropic.empty() ? "" : "Anthropic's API has no " + query.beyond_anthropic;
+  }
+  return query.beyond_openai.empty() ? "" : "OpenAI's API has no " + query.beyond_openai;
+}
 
 Result<Candidates> filter_candidates(const Query& query, const ModelPool& pool,
                                      const FilterBounds& bounds) {

@@ -35,9 +35,13 @@ struct Candidates {
 /// bound of its own.
 inline constexpr std::uint32_t kReservedOutputTokens = 1024;
 
+/// Why the model's upstream cannot be asked this at all, whatever the model can; empty: it can.
+std::string untranslatable(const ModelSpec& model, const Query& query);
+
 /// Applies the hard filters: the lists of the key and of the request, what the query needs (images,
-/// tools, JSON mode, room in the context window), and health, in this order; the first that fails
-/// is a model's reason. Thread-safe. Allocates for the two vectors and for reasons only.
+/// tools, JSON mode, what the upstream's API has, room in the context window), and health, in this
+/// order; the first that fails is a model's reason. Thread-safe. Allocates for the two vectors and
+/// for reasons only.
 ///
 /// When nothing is left the error's message gives every model's reason, and its code says what
 /// the caller can do: `unavailable` where a model could serve but is down (try again later),

@@ -32,7 +32,9 @@ Result<ModelPool> ModelPool::make(std::vector<ModelSpec> models) {
       return fail(ErrorCode::invalid_argument,
                   "model '" + model.name + "' is listed twice; give each model its own name");
     }
-    if (!valid_price(model.input_usd_per_mtok) || !valid_price(model.output_usd_per_mtok)) {
+    if (!valid_price(model.input_usd_per_mtok) || !valid_price(model.output_usd_per_mtok) ||
+        !valid_price(model.cache_read_usd_per_mtok) ||
+        !valid_price(model.cache_write_usd_per_mtok)) {
       return fail(ErrorCode::invalid_argument,
                   "model '" + model.name +
                       "' has a price that is negative or not a number; "

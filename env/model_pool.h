@@ -19,12 +19,16 @@ struct ModelSpec {
   std::string upstream_model;  ///< the name that the upstream knows it by; empty: `name`
   std::optional<double> input_usd_per_mtok;
   std::optional<double> output_usd_per_mtok;
+  std::optional<double> cache_read_usd_per_mtok;   ///< of the prompt; nothing: as other input
+  std::optional<double> cache_write_usd_per_mtok;  ///< the same
   std::optional<std::uint32_t> context_tokens;
   std::optional<std::uint32_t> max_output_tokens;
   bool text = true;
   bool images = false;
   bool tools = true;
   bool json_mode = true;
+  bool chat = true;           ///< false: no router chooses it; for embeddings and the like
+  bool at_anthropic = false;  ///< its upstream is of kind anthropic: calls are translated
 
   // Known ahead of any traffic; policies compare models by them (ModelTraits).
   std::optional<double> size_b;                        ///< billions of parameters

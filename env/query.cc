@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "env/query_text.h"
+#include "env/translation/limits.h"
 
 namespace yardmaster::env {
 namespace {
@@ -115,6 +116,7 @@ class BodyReader {
       if (Status status = (this->*step)(); !status) return fail(status.error());
     }
     query_.has_code = looks_like_code(query_.text);
+    query_.beyond_anthropic = beyond_anthropic(body_);
     return std::move(query_);
   }
 

@@ -25,6 +25,8 @@ struct Query {
   bool wants_stream_usage = false;   ///< "stream_options": {"include_usage": true}
   bool is_short_form = false;        ///< {"query": "..."} in place of messages
   bool explain = false;              ///< the body's "explain": true (of /v1/route)
+  std::string beyond_anthropic;      ///< what Anthropic's API has not, "logprobs"; empty: nothing
+  std::string beyond_openai;         ///< the same of OpenAI's chat completions
   std::uint32_t unknown_fields = 0;  ///< fields that neither OpenAI's API nor ours defines
 };
 

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "env/api_route.h"
 #include "env/model_pool.h"
 #include "env/usage.h"
 
@@ -17,12 +18,12 @@ namespace yardmaster::env {
 
 /// Where models are served, as the config says.
 struct UpstreamSpec {
-  enum class Kind { openai, simulated };
+  enum class Kind { openai, anthropic, simulated };
 
   std::string name;
   Kind kind = Kind::openai;
   std::string base_url;  ///< "https://api.openai.com/v1"; not used by simulated ones
-  std::string api_key;   ///< secret; sent as a bearer token unless empty
+  std::string api_key;   ///< secret; not sent if empty
   std::string ca_file;   ///< PEM; empty: the system's certificates
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds first_byte_timeout{120'000};  ///< from the call to the answer's first
@@ -35,11 +36,16 @@ struct UpstreamSpec {
   double time_scale = 0;   ///< simulated ones wait their latency times this; 0: answer at once
 };
 
-/// One call of /chat/completions, ready to send.
+/// One call of a model, ready to send.
 struct ChatCall {
   const ModelSpec* model = nullptr;
   std::string body;         ///< the client's own bytes with the model spliced (splice_model)
   std::string traceparent;  ///< passed on; empty: none
+  ApiRoute route = ApiRoute::chat_completions;  ///< that the body is for
+
+  // Of a client that speaks Anthropic's API itself; empty: none.
+  std::string anthropic_version = {};
+  std::string anthropic_beta = {};
 
   /// Before which the call ends, however long the upstream's own timeouts are.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
@@ -91,15 +97,17 @@ struct StreamedAnswer {
 /// its connection can be kept.
 boost::asio::awaitable<void> read_rest(std::unique_ptr<AnswerStream> stream);
 
-/// A service that answers chat completions. One object an io thread; its methods are called on
-/// that thread only, any number at once. Destroy it when no call is under way.
+/// A service that answers calls of models, in the terms of the call's route whatever API it has
+/// itself. One object an io thread; its methods are called on that thread only, any number at once.
+/// Destroy it when no call is under way.
 class Upstream {
  public:
   virtual ~Upstream() = default;
 
   /// Sends the call and reads the whole answer. Fails with unavailable when no connection could
   /// be had, with io when it broke, with timed_out when a deadline passed, never later than the
-  /// total timeout. An HTTP error status is an answer, not a failure.
+  /// total timeout, with unsupported on a route that it has not. An HTTP error status is an answer,
+  /// not a failure.
   virtual boost::asio::awaitable<Result<ChatAnswer>> chat(ChatCall call) = 0;
 
   /// Sends a call whose body asks for a stream, and reads the head of the answer. Fails as chat()

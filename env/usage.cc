@@ -22,6 +22,17 @@ void read_count(const json::object& object, std::string_view key,
   if (!inexact) count = number;
 }
 
+void read_cached(const json::object& counts, std::string_view key, Usage& usage) {
+  const json::value* details = counts.if_contains(key);
+  if (details == nullptr || !details->is_object()) return;
+  std::optional<std::uint64_t> read;
+  std::optional<std::uint64_t> written;
+  read_count(details->get_object(), "cached_tokens", read);
+  read_count(details->get_object(), "cache_write_tokens", written);
+  usage.cache_read_tokens = read.value_or(usage.cache_read_tokens);
+  usage.cache_write_tokens = written.value_or(usage.cache_write_tokens);
+}
+
 }  // namespace
 
 Result<Usage> read_usage(std::string_view answer_body) {
@@ -52,6 +63,7 @@ void read_usage(const json::object& answer, Usage& usage) {
       counts != nullptr && counts->is_object()) {
     read_count(counts->get_object(), "prompt_tokens", usage.input_tokens);
     read_count(counts->get_object(), "completion_tokens", usage.output_tokens);
+    read_cached(counts->get_object(), "prompt_tokens_details", usage);
   }
 }
 

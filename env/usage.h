@@ -14,6 +14,8 @@ namespace yardmaster::env {
 struct Usage {
   std::optional<std::uint64_t> input_tokens;
   std::optional<std::uint64_t> output_tokens;
+  std::uint64_t cache_read_tokens = 0;   ///< of the input
+  std::uint64_t cache_write_tokens = 0;  ///< of the input
   std::string response_id;
 };
 

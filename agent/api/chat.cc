@@ -8,6 +8,7 @@
 #include "agent/api/api.h"
 #include "agent/api/chat_stream.h"
 #include "agent/api/request_options.h"
+#include "env/candidate_filter.h"
 
 namespace yardmaster::agent {
 
@@ -66,6 +67,10 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_named(ChatRun& run) {
     co_return fail(ErrorCode::not_found, "no upstream serves model '" + name +
                                              "', so only /v1/route can choose it; name an "
                                              "upstream for it in the config");
+  }
+  if (const std::string why = env::untranslatable(*target.model, run.query); !why.empty()) {
+    co_return fail(ErrorCode::no_candidate, "model '" + name + "' cannot be asked this: " + why +
+                                                "; leave it out, or choose another model");
   }
   const std::size_t index = index_of(*target.model);
   if (!run.options.down.empty() && !run.options.down[index].empty()) {

@@ -21,6 +21,9 @@ std::string what_failed(const ChatAttempt& attempt) {
                         : attempt.answer.error().message;
 }
 
+/// 529 is Anthropic's own for it.
+bool is_overload(unsigned status) { return status == 503 || status == 529; }
+
 /// Reads until the first chunk of a stream is there.
 asio::awaitable<Status> read_first_chunk(env::AnswerStream& stream, env::ChatStreamReader& reader) {
   while (!reader.started()) {
@@ -98,8 +101,16 @@ asio::awaitable<ChatAttempt> attempt_chat(env::Upstream* upstream, env::ChatCall
 
 std::optional<double> cost_of_usage(const env::ModelSpec& model, const env::Usage& usage) {
   if (!usage.input_tokens || !usage.output_tokens) return std::nullopt;
-  return model.cost_usd(static_cast<double>(*usage.input_tokens),
-                        static_cast<double>(*usage.output_tokens));
+  const auto input = static_cast<double>(*usage.input_tokens);
+  auto cost_usd = model.cost_usd(input, static_cast<double>(*usage.output_tokens));
+  if (!cost_usd) return std::nullopt;
+  const auto add_cached = [&](std::uint64_t tokens, const std::optional<double>& price) {
+    const double cached = std::min(static_cast<double>(tokens), input);
+    if (price) *cost_usd += cached * (*price - *model.input_usd_per_mtok) * 1e-6;
+  };
+  add_cached(usage.cache_read_tokens, model.cache_read_usd_per_mtok);
+  add_cached(usage.cache_write_tokens, model.cache_write_usd_per_mtok);
+  return std::max(0.0, *cost_usd);
 }
 
 Outcome outcome_of(const ChatAttempt& attempt, Timestamp now) {
@@ -138,8 +149,8 @@ FailedAttempt failed_attempt_of(const ChatAttempt& attempt, const DecisionId& de
   failed.what = what_failed(attempt);
   if (!attempt.answer) {
     if (attempt.answer.error().code == ErrorCode::timed_out) failed.status = 504;
-  } else if (attempt.answer->status == 429) {
-    failed.status = 429;
+  } else if (attempt.answer->status == 429 || is_overload(attempt.answer->status)) {
+    failed.status = attempt.answer->status == 429 ? 429 : 503;
     failed.retry_after = attempt.answer->retry_after;
   }
   return failed;
@@ -159,7 +170,7 @@ HttpResponse failure_response(std::span<const FailedAttempt> attempts) {
   HttpResponse response =
       error_response(status, message + ". Try again, or exclude models by x-yardmaster-deny-models",
                      status == 429 ? "rate_limit_exceeded" : "upstream_error");
-  if (status == 429) {
+  if (status == 429 || status == 503) {
     response.headers.emplace_back("Retry-After", last.retry_after.empty() ? "1" : last.retry_after);
   }
   return response;

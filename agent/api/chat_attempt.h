@@ -64,7 +64,7 @@ struct FailedAttempt {
   const env::ModelSpec* model = nullptr;
   DecisionId decision;
   std::string what;         ///< "HTTP 500", or the error
-  unsigned status = 502;    ///< what the client gets if there is no other: 429, 502 or 504
+  unsigned status = 502;    ///< what the client gets if there is no other: 429, 502, 503 or 504
   std::string retry_after;  ///< the upstream's; empty: none
 };
 FailedAttempt failed_attempt_of(const ChatAttempt& attempt, const DecisionId& decision);

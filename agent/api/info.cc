@@ -39,7 +39,15 @@ json::object describe_health(const ModelHealth::Status& status) {
 /// nullptr: none serves the model.
 json::value upstream_kind(const env::Upstream* upstream) {
   if (upstream == nullptr) return nullptr;
-  return upstream->spec().kind == env::UpstreamSpec::Kind::simulated ? "simulated" : "openai";
+  switch (upstream->spec().kind) {
+    case env::UpstreamSpec::Kind::openai:
+      return "openai";
+    case env::UpstreamSpec::Kind::anthropic:
+      return "anthropic";
+    case env::UpstreamSpec::Kind::simulated:
+      return "simulated";
+  }
+  return nullptr;
 }
 
 json::object describe_model(const env::ModelSpec& model, const env::Upstream* upstream,

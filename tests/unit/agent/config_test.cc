@@ -217,10 +217,11 @@ TEST(Config, AValueOutOfRangeIsToldWithTheRange) {
 TEST(Config, AWordOutsideItsListIsToldWithTheList) {
   EXPECT_EQ(problems_of("logging: {level: inof}\n"),
             "c.yaml:2: logging.level cannot be 'inof'; did you mean 'info'?");
-  EXPECT_EQ(problems_of("upstreams: [{name: x, kind: anthropic}]\n"),
-            "c.yaml:2: upstreams[0].kind cannot be 'anthropic'; use one of openai, simulated\n"
-            "c.yaml:2: upstreams[0].base_url is missing; kind openai needs one like "
-            "https://api.example.com/v1");
+  EXPECT_EQ(
+      problems_of("upstreams: [{name: x, kind: gemini}]\n"),
+      "c.yaml:2: upstreams[0].kind cannot be 'gemini'; use one of openai, anthropic, simulated\n"
+      "c.yaml:2: upstreams[0].base_url is missing; kind openai needs one like "
+      "https://api.example.com/v1");
   EXPECT_EQ(problems_of("routers: [{policy: lint}]\n"),
             "c.yaml:2: routers[0].policy cannot be 'lint'; did you mean 'lints'?");
   EXPECT_EQ(problems_of("routers: [{encoder: sttaic}]\n"),

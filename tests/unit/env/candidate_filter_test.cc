@@ -52,6 +52,23 @@ TEST(CandidateFilter, CountsTheOutputTokensThatTheClientAsksFor) {
               ElementsAre(FilteredModel{"small", "context window 8192 < 8000 + 193 tokens"}));
 }
 
+TEST(CandidateFilter, LeavesOutModelsWithoutChatAndThoseWhoseUpstreamCannotBeAskedThis) {
+  ModelSpec claude;
+  claude.name = "claude";
+  claude.at_anthropic = true;
+  ModelSpec other;
+  other.name = "other";
+  ModelSpec embedding;
+  embedding.name = "embedding";
+  embedding.chat = false;
+  const ModelPool pool = *ModelPool::make({claude, other, embedding});
+  Query query;
+  query.beyond_anthropic = "logprobs";
+  EXPECT_THAT(filter_candidates(query, pool, {})->filtered,
+              ElementsAre(FilteredModel{"claude", "Anthropic's API has no logprobs"},
+                          FilteredModel{"embedding", "no chat"}));
+}
+
 TEST(CandidateFilter, LeavesOutModelsThatCannotDoWhatTheQueryNeeds) {
   Query image;
   image.has_images = true;

@@ -11,7 +11,7 @@
 #include <string>
 
 #include "env/connection_pool.h"
-#include "env/openai_upstream.h"
+#include "env/http_upstream.h"
 #include "env/upstream.h"
 #include "tests/common/scripted_server.h"
 
@@ -37,14 +37,14 @@ T run(boost::asio::io_context& io, boost::asio::awaitable<T> work) {
 class Client {
  public:
   explicit Client(UpstreamSpec spec)
-      : upstream_(std::move(*OpenAiUpstream::make(spec, io_.get_executor()))) {}
+      : upstream_(std::move(*HttpUpstream::make(spec, io_.get_executor()))) {}
 
   Result<ChatAnswer> chat(std::string body = "{}", std::string traceparent = "") {
     return run(io_, upstream_->chat({nullptr, std::move(body), std::move(traceparent)}));
   }
 
   const ConnectionPool& connections() const {
-    return static_cast<OpenAiUpstream&>(*upstream_).connections();
+    return static_cast<HttpUpstream&>(*upstream_).connections();
   }
 
   boost::asio::io_context& io() { return io_; }

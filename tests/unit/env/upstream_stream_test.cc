@@ -26,7 +26,7 @@ Result<std::string> read(Client& client, AnswerStream& stream) {
   return std::string(*bytes);
 }
 
-TEST(OpenAiStream, GivesEachPieceWhenItComes) {
+TEST(HttpStream, GivesEachPieceWhenItComes) {
   std::promise<void> go_on;
   ScriptedServer server([&](Peer& peer) {
     peer.read();
@@ -51,7 +51,7 @@ TEST(OpenAiStream, GivesEachPieceWhenItComes) {
   EXPECT_EQ(server.connections(), 1) << "a stream that ended leaves its connection to the next";
 }
 
-TEST(OpenAiStream, ReadsAnswersThatAreNoStreamAsAWhole) {
+TEST(HttpStream, ReadsAnswersThatAreNoStreamAsAWhole) {
   ScriptedServer server([](Peer& peer) {
     peer.read();
     peer.send("HTTP/1.1 503 Oh\r\nRetry-After: 3\r\nContent-Length: 2\r\n\r\n{}");
@@ -72,7 +72,7 @@ TEST(OpenAiStream, ReadsAnswersThatAreNoStreamAsAWhole) {
   EXPECT_EQ(server.connections(), 1);
 }
 
-TEST(OpenAiStream, FailsWhereItIsCutInTheMiddle) {
+TEST(HttpStream, FailsWhereItIsCutInTheMiddle) {
   const std::vector<std::string> beginnings{std::string(kStreamHead) + "3\r\none\r\n",
                                             "HTTP/1.1 200 OK\r\n\r\none",
                                             "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\none"};
@@ -93,7 +93,7 @@ TEST(OpenAiStream, FailsWhereItIsCutInTheMiddle) {
   }
 }
 
-TEST(OpenAiStream, GivesUpOnSilenceBeforeTheFirstByteAndBetweenBytes) {
+TEST(HttpStream, GivesUpOnSilenceBeforeTheFirstByteAndBetweenBytes) {
   ScriptedServer server([](Peer& peer) {
     peer.read();
     if (peer.number() > 0) peer.send(std::string(kStreamHead) + "3\r\none\r\n");
@@ -119,7 +119,7 @@ TEST(OpenAiStream, GivesUpOnSilenceBeforeTheFirstByteAndBetweenBytes) {
   EXPECT_THAT(rest.error().message, HasSubstr("idle_timeout_s"));
 }
 
-TEST(OpenAiStream, AStreamThatNeverEndsEndsAtTheTotalDeadline) {
+TEST(HttpStream, AStreamThatNeverEndsEndsAtTheTotalDeadline) {
   ScriptedServer server([](Peer& peer) {
     peer.read();
     peer.send(kStreamHead);
@@ -135,7 +135,7 @@ TEST(OpenAiStream, AStreamThatNeverEndsEndsAtTheTotalDeadline) {
   EXPECT_EQ(bytes.error().code, ErrorCode::timed_out);
 }
 
-TEST(OpenAiStream, CancellingClosesTheConnection) {
+TEST(HttpStream, CancellingClosesTheConnection) {
   std::promise<void> closed;
   ScriptedServer server([&](Peer& peer) {
     peer.read();

@@ -20,7 +20,7 @@ using test::ScriptedServer;
 using testing::HasSubstr;
 using Peer = ScriptedServer::Peer;
 
-TEST(OpenAiUpstream, SendsTheCallAndReadsTheAnswer) {
+TEST(HttpUpstream, SendsTheCallAndReadsTheAnswer) {
   std::optional<ScriptedServer::Request> seen;
   ScriptedServer server([&](Peer& peer) {
     seen = peer.read();
@@ -46,7 +46,7 @@ TEST(OpenAiUpstream, SendsTheCallAndReadsTheAnswer) {
   EXPECT_EQ((*seen)["traceparent"], "00-aa-bb-01");
 }
 
-TEST(OpenAiUpstream, LeavesOutATraceparentThatCouldEndTheHeader) {
+TEST(HttpUpstream, LeavesOutATraceparentThatCouldEndTheHeader) {
   std::optional<ScriptedServer::Request> seen;
   ScriptedServer server([&](Peer& peer) {
     seen = peer.read();
@@ -57,7 +57,7 @@ TEST(OpenAiUpstream, LeavesOutATraceparentThatCouldEndTheHeader) {
   EXPECT_EQ(seen->count("traceparent") + seen->count("x-injected"), 0u);
 }
 
-TEST(OpenAiUpstream, KeepsConnectionsForLaterCalls) {
+TEST(HttpUpstream, KeepsConnectionsForLaterCalls) {
   ScriptedServer server(answer_all);
   Client client(plain(server));
   EXPECT_EQ(body_of(client.chat()), "1");
@@ -67,7 +67,7 @@ TEST(OpenAiUpstream, KeepsConnectionsForLaterCalls) {
   EXPECT_EQ(client.connections().idle(), 1u);
 }
 
-TEST(OpenAiUpstream, TakesAnErrorStatusForAnAnswer) {
+TEST(HttpUpstream, TakesAnErrorStatusForAnAnswer) {
   ScriptedServer server([](Peer& peer) {
     peer.read();
     peer.send("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 2\r\n\r\n{}");
@@ -81,7 +81,7 @@ TEST(OpenAiUpstream, TakesAnErrorStatusForAnAnswer) {
   EXPECT_EQ(body_of(answer), "{}");
 }
 
-TEST(OpenAiUpstream, ReadsBodiesInChunksAfterAnInterimAnswer) {
+TEST(HttpUpstream, ReadsBodiesInChunksAfterAnInterimAnswer) {
   ScriptedServer server([](Peer& peer) {
     peer.read();
     peer.send("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n");
@@ -95,7 +95,7 @@ TEST(OpenAiUpstream, ReadsBodiesInChunksAfterAnInterimAnswer) {
   EXPECT_EQ(client.connections().idle(), 1u);
 }
 
-TEST(OpenAiUpstream, ReadsBodiesThatEndWithTheConnection) {
+TEST(HttpUpstream, ReadsBodiesThatEndWithTheConnection) {
   ScriptedServer server([](Peer& peer) {
     peer.read();
     peer.send("HTTP/1.1 200 OK\r\n\r\nuntil the end");
@@ -106,7 +106,7 @@ TEST(OpenAiUpstream, ReadsBodiesThatEndWithTheConnection) {
   EXPECT_EQ(client.connections().open(), 0u);
 }
 
-TEST(OpenAiUpstream, SendsAgainOnceWhenAKeptConnectionWasClosed) {
+TEST(HttpUpstream, SendsAgainOnceWhenAKeptConnectionWasClosed) {
   ScriptedServer server([](Peer& peer) {
     peer.read();
     peer.answer("first");
@@ -120,7 +120,7 @@ TEST(OpenAiUpstream, SendsAgainOnceWhenAKeptConnectionWasClosed) {
   EXPECT_EQ(server.connections(), 2);
 }
 
-TEST(OpenAiUpstream, NeverSendsAgainOnAConnectionOfItsOwn) {
+TEST(HttpUpstream, NeverSendsAgainOnAConnectionOfItsOwn) {
   ScriptedServer server([](Peer& peer) { peer.read(); });
   Client client(plain(server));
   const Error error = failure(client.chat());
@@ -130,7 +130,7 @@ TEST(OpenAiUpstream, NeverSendsAgainOnAConnectionOfItsOwn) {
   EXPECT_EQ(client.connections().open(), 0u);
 }
 
-TEST(OpenAiUpstream, NeverSendsAgainOnceAnAnswerHasBegun) {
+TEST(HttpUpstream, NeverSendsAgainOnceAnAnswerHasBegun) {
   ScriptedServer server([](Peer& peer) {
     peer.read();
     peer.answer("first");
@@ -145,7 +145,7 @@ TEST(OpenAiUpstream, NeverSendsAgainOnceAnAnswerHasBegun) {
   EXPECT_EQ(server.connections(), 1);
 }
 
-TEST(OpenAiUpstream, GivesUpAtTheDeadline) {
+TEST(HttpUpstream, GivesUpAtTheDeadline) {
   ScriptedServer server([](Peer& peer) { peer.wait_for_close(); });
   UpstreamSpec spec = plain(server);
   spec.total_timeout = milliseconds(30);
@@ -157,7 +157,7 @@ TEST(OpenAiUpstream, GivesUpAtTheDeadline) {
   EXPECT_EQ(client.connections().open(), 0u);
 }
 
-TEST(OpenAiUpstream, GivesUpOnAnAnswerThatTrickles) {
+TEST(HttpUpstream, GivesUpOnAnAnswerThatTrickles) {
   ScriptedServer server([](Peer& peer) {
     peer.read();
     peer.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"half");
@@ -169,7 +169,7 @@ TEST(OpenAiUpstream, GivesUpOnAnAnswerThatTrickles) {
   EXPECT_THAT(failure(client.chat()).message, HasSubstr("deadline"));
 }
 
-TEST(OpenAiUpstream, IsUnavailableWhereNobodyListens) {
+TEST(HttpUpstream, IsUnavailableWhereNobodyListens) {
   UpstreamSpec spec;
   {
     ScriptedServer gone([](Peer&) {});
@@ -182,7 +182,7 @@ TEST(OpenAiUpstream, IsUnavailableWhereNobodyListens) {
   EXPECT_EQ(client.connections().open(), 0u);
 }
 
-TEST(OpenAiUpstream, IsUnavailableWhereTheHostHasNoAddress) {
+TEST(HttpUpstream, IsUnavailableWhereTheHostHasNoAddress) {
   UpstreamSpec spec;
   spec.name = "hosted";
   spec.base_url = "http://nowhere.invalid/v1";  // RFC 6761: never resolves
@@ -193,7 +193,7 @@ TEST(OpenAiUpstream, IsUnavailableWhereTheHostHasNoAddress) {
   EXPECT_EQ(client.connections().open(), 0u);
 }
 
-TEST(OpenAiUpstream, RefusesAnswersOverTheLimit) {
+TEST(HttpUpstream, RefusesAnswersOverTheLimit) {
   ScriptedServer server([](Peer& peer) {
     peer.read();
     if (peer.number() == 0) {
@@ -215,7 +215,7 @@ TEST(OpenAiUpstream, RefusesAnswersOverTheLimit) {
   EXPECT_EQ(server.connections(), 2);
 }
 
-TEST(OpenAiUpstream, RefusesWhatIsNotHttp) {
+TEST(HttpUpstream, RefusesWhatIsNotHttp) {
   ScriptedServer server([](Peer& peer) {
     peer.send("220 mail.example ESMTP\r\n\r\n");
     peer.wait_for_close();
@@ -226,7 +226,7 @@ TEST(OpenAiUpstream, RefusesWhatIsNotHttp) {
   EXPECT_THAT(error.message, HasSubstr("not HTTP/1.1"));
 }
 
-TEST(OpenAiUpstream, LetsCallsWaitForAConnection) {
+TEST(HttpUpstream, LetsCallsWaitForAConnection) {
   ScriptedServer server(answer_all);
   UpstreamSpec spec = plain(server);
   spec.max_connections = 1;
@@ -244,7 +244,7 @@ TEST(OpenAiUpstream, LetsCallsWaitForAConnection) {
   EXPECT_EQ(server.connections(), 1);
 }
 
-TEST(OpenAiUpstream, FreesTheConnectionOfACancelledCall) {
+TEST(HttpUpstream, FreesTheConnectionOfACancelledCall) {
   ScriptedServer server([](Peer& peer) {
     if (peer.number() > 0) return answer_all(peer);
     peer.wait_for_close();

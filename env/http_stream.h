@@ -48,9 +48,9 @@ class UpstreamCall {
 };
 
 /// An answer that comes bit by bit by HTTP.
-class OpenAiStream final : public AnswerStream {
+class HttpStream final : public AnswerStream {
  public:
-  explicit OpenAiStream(std::shared_ptr<const UpstreamSpec> spec) : call_(std::move(spec)) {}
+  explicit HttpStream(std::shared_ptr<const UpstreamSpec> spec) : call_(std::move(spec)) {}
 
   UpstreamCall& call() { return call_; }
 

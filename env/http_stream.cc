@@ -1,4 +1,4 @@
-#include "env/openai_stream.h"
+#include "env/http_stream.h"
 
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/field.hpp>
@@ -63,7 +63,7 @@ Error UpstreamCall::failure() const {
               ": " + error.message() + "; try again"};
 }
 
-asio::awaitable<Result<std::string_view>> OpenAiStream::read() {
+asio::awaitable<Result<std::string_view>> HttpStream::read() {
   HttpExchange& exchange = call_.exchange();
   bytes_.clear();
   const bool good = co_await exchange.read_some();

@@ -1,4 +1,4 @@
-#include "env/openai_upstream.h"
+#include "env/http_upstream.h"
 
 #include <algorithm>
 #include <boost/beast/http/field.hpp>
@@ -6,8 +6,9 @@
 #include <boost/url/url_view.hpp>
 #include <charconv>
 
-#include "env/openai_stream.h"
+#include "env/http_stream.h"
 #include "env/simulated_upstream.h"
+#include "env/translated_upstream.h"
 
 namespace yardmaster::env {
 
@@ -18,6 +19,10 @@ namespace {
 
 /// Servers commonly close idle connections after a minute or more; closing first avoids the race.
 constexpr std::chrono::milliseconds kIdleTimeout{50'000};
+
+/// The version of Anthropic's API that translated calls are written for. Later ones refuse sampling
+/// parameters for every model.
+constexpr char kAnthropicVersion[] = "2023-06-01";
 
 struct BaseUrl {
   Origin origin;
@@ -51,6 +56,8 @@ Result<BaseUrl> parse_base_url(const UpstreamSpec& spec) {
   if (url->has_port()) base.authority += ":" + base.origin.port;
   base.path = std::string(url->encoded_path());
   while (base.path.ends_with('/')) base.path.pop_back();
+  // Anthropic's own clients want the URL without it, others with it.
+  if (spec.kind == UpstreamSpec::Kind::anthropic && !base.path.ends_with("/v1")) base.path += "/v1";
   return base;
 }
 
@@ -59,31 +66,42 @@ bool is_header_value(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
 }
 
-std::string make_request_head(const UpstreamSpec& spec, const BaseUrl& base) {
-  std::string head = "POST " + base.path + "/chat/completions HTTP/1.1\r\n";
-  head += "Host: " + base.authority + "\r\n";
-  head += "User-Agent: yardmaster\r\nAccept: application/json\r\nAccept-Encoding: identity\r\n";
-  head += "Content-Type: application/json\r\n";
-  if (!spec.api_key.empty()) head += "Authorization: Bearer " + spec.api_key + "\r\n";
-  return head;
+/// Headers that each call has, with the key as the API wants it.
+std::string make_headers(const UpstreamSpec& spec, const BaseUrl& base) {
+  std::string headers = "Host: " + base.authority + "\r\n";
+  headers += "User-Agent: yardmaster\r\nAccept: application/json\r\n";
+  headers += "Accept-Encoding: identity\r\nContent-Type: application/json\r\n";
+  if (spec.api_key.empty()) return headers;
+  const bool anthropic = spec.kind == UpstreamSpec::Kind::anthropic;
+  return headers + (anthropic ? "x-api-key: " : "Authorization: Bearer ") + spec.api_key + "\r\n";
 }
 
-std::string make_request(const std::string& head, const ChatCall& call) {
-  const std::string length = std::to_string(call.body.size());
-  std::string request;
-  request.reserve(head.size() + call.traceparent.size() + call.body.size() + 64);
-  request += head;
-  if (!call.traceparent.empty() && is_header_value(call.traceparent)) {
-    request.append("traceparent: ").append(call.traceparent).append("\r\n");
+void append_header(std::string_view name, std::string_view value, std::string& out) {
+  if (!value.empty() && is_header_value(value)) {
+    out.append(name).append(": ").append(value).append("\r\n");
   }
-  request.append("Content-Length: ").append(length).append("\r\n\r\n").append(call.body);
-  return request;
+}
+
+std::string make_request(const std::string& base_path, const std::string& headers,
+                         const ChatCall& call) {
+  std::string request;
+  request.reserve(base_path.size() + headers.size() + call.body.size() + 256);
+  request.append("POST ").append(base_path).append(path_of(call.route)).append(" HTTP/1.1\r\n");
+  request += headers;
+  append_header("traceparent", call.traceparent, request);
+  if (call.route == ApiRoute::messages) {
+    const bool any = !call.anthropic_version.empty();
+    append_header("anthropic-version", any ? call.anthropic_version : kAnthropicVersion, request);
+    append_header("anthropic-beta", call.anthropic_beta, request);
+  }
+  append_header("Content-Length", std::to_string(call.body.size()), request);
+  return request.append("\r\n").append(call.body);
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Upstream>> OpenAiUpstream::make(const UpstreamSpec& spec,
-                                                       asio::any_io_executor executor) {
+Result<std::unique_ptr<Upstream>> HttpUpstream::make(const UpstreamSpec& spec,
+                                                     asio::any_io_executor executor) {
   auto base = parse_base_url(spec);
   if (!base) return fail(base.error());
   if (!is_header_value(spec.api_key)) {
@@ -98,20 +116,22 @@ Result<std::unique_ptr<Upstream>> OpenAiUpstream::make(const UpstreamSpec& spec,
     if (!made) return fail(made.error());
     tls = std::move(*made);
   }
-  return std::make_unique<OpenAiUpstream>(spec, base->origin, make_request_head(spec, *base),
-                                          std::move(tls), std::move(executor));
+  return std::make_unique<HttpUpstream>(spec, base->origin, base->path, make_headers(spec, *base),
+                                        std::move(tls), std::move(executor));
 }
 
-OpenAiUpstream::OpenAiUpstream(const UpstreamSpec& spec, Origin origin, std::string request_head,
-                               std::shared_ptr<TlsClient> tls, asio::any_io_executor executor)
+HttpUpstream::HttpUpstream(const UpstreamSpec& spec, Origin origin, std::string base_path,
+                           std::string headers, std::shared_ptr<TlsClient> tls,
+                           asio::any_io_executor executor)
     : spec_(std::make_shared<const UpstreamSpec>(spec)),
       origin_(std::move(origin)),
-      request_head_(std::move(request_head)),
+      base_path_(std::move(base_path)),
+      headers_(std::move(headers)),
       tls_(std::move(tls)),
       pool_(std::make_shared<ConnectionPool>(executor, spec.max_connections, kIdleTimeout)),
       executor_(std::move(executor)) {}
 
-asio::awaitable<Result<ChatAnswer>> OpenAiUpstream::chat(ChatCall call) {
+asio::awaitable<Result<ChatAnswer>> HttpUpstream::chat(ChatCall call) {
   const SteadyTime start = std::chrono::steady_clock::now();
   UpstreamCall under_way(spec_);
   if (Status begun = co_await begin(under_way, call); !begun) co_return fail(begun.error());
@@ -125,9 +145,9 @@ asio::awaitable<Result<ChatAnswer>> OpenAiUpstream::chat(ChatCall call) {
   co_return answer;
 }
 
-asio::awaitable<Result<StreamedAnswer>> OpenAiUpstream::stream(ChatCall call) {
+asio::awaitable<Result<StreamedAnswer>> HttpUpstream::stream(ChatCall call) {
   const SteadyTime start = std::chrono::steady_clock::now();
-  auto stream = std::make_unique<OpenAiStream>(spec_);
+  auto stream = std::make_unique<HttpStream>(spec_);
   UpstreamCall& under_way = stream->call();
   if (Status begun = co_await begin(under_way, call); !begun) co_return fail(begun.error());
   HttpExchange& exchange = under_way.exchange();
@@ -150,14 +170,20 @@ asio::awaitable<Result<StreamedAnswer>> OpenAiUpstream::stream(ChatCall call) {
 }
 
 /// Has the call sent, on a connection of the pool, and the head of its answer read.
-asio::awaitable<Status> OpenAiUpstream::begin(UpstreamCall& under_way, const ChatCall& call) {
+asio::awaitable<Status> HttpUpstream::begin(UpstreamCall& under_way, const ChatCall& call) {
+  const bool anthropic = spec_->kind == UpstreamSpec::Kind::anthropic;
+  if (anthropic != (call.route == ApiRoute::messages)) {
+    co_return fail(ErrorCode::unsupported, "upstream '" + spec_->name + "' has no /v1" +
+                                               std::string(path_of(call.route)) +
+                                               "; choose a model of another upstream");
+  }
   const SteadyTime start = std::chrono::steady_clock::now();
   ExchangeLimits limits;
   limits.deadline = std::min(call.deadline, start + spec_->total_timeout);
   limits.first_byte_deadline = start + spec_->first_byte_timeout;
   limits.idle_timeout = spec_->idle_timeout;
   limits.max_body_bytes = spec_->max_response_bytes;
-  const std::string request = make_request(request_head_, call);
+  const std::string request = make_request(base_path_, headers_, call);
   const SteadyTime first = std::min(limits.first_byte_deadline, limits.deadline);
   auto lease = co_await pool_->acquire(first);
   if (!lease) {
@@ -181,7 +207,7 @@ asio::awaitable<Status> OpenAiUpstream::begin(UpstreamCall& under_way, const Cha
   }
 }
 
-asio::awaitable<Status> OpenAiUpstream::connect(UpstreamCall& under_way, SteadyTime deadline) {
+asio::awaitable<Status> HttpUpstream::connect(UpstreamCall& under_way, SteadyTime deadline) {
   auto connection = std::make_unique<UpstreamConnection>(executor_, tls_);
   const SteadyTime connected_by = std::chrono::steady_clock::now() + spec_->connect_timeout;
   Status opened = co_await connection->open(origin_, std::min(connected_by, deadline));
@@ -195,7 +221,12 @@ Result<std::unique_ptr<Upstream>> make_upstream(const UpstreamSpec& spec,
     case UpstreamSpec::Kind::simulated:
       return make_simulated_upstream(spec, std::move(executor));
     case UpstreamSpec::Kind::openai:
-      return OpenAiUpstream::make(spec, std::move(executor));
+      return HttpUpstream::make(spec, std::move(executor));
+    case UpstreamSpec::Kind::anthropic: {
+      auto upstream = HttpUpstream::make(spec, std::move(executor));
+      if (!upstream) return upstream;
+      return make_translated(std::move(*upstream), chat_at_anthropic());
+    }
   }
   return fail(ErrorCode::unsupported, "upstream '" + spec.name + "' is of an unknown kind");
 }

@@ -5,22 +5,22 @@
 #include <string>
 
 #include "env/connection_pool.h"
-#include "env/openai_stream.h"
+#include "env/http_stream.h"
 #include "env/upstream.h"
 #include "env/upstream_connection.h"
 
 namespace yardmaster::env {
 
-/// Sends chat completions to a server that speaks OpenAI's API, by HTTP/1.1 over TCP or TLS, on
+/// Sends calls to a server that speaks OpenAI's API or Anthropic's, by HTTP/1.1 over TCP or TLS, on
 /// keep-alive connections of its own. A call is sent again, once, only when a connection kept from
 /// an earlier call turns out to have been closed before the first byte of an answer.
-class OpenAiUpstream final : public Upstream {
+class HttpUpstream final : public Upstream {
  public:
   static Result<std::unique_ptr<Upstream>> make(const UpstreamSpec& spec,
                                                 boost::asio::any_io_executor executor);
 
-  OpenAiUpstream(const UpstreamSpec& spec, Origin origin, std::string request_head,
-                 std::shared_ptr<TlsClient> tls, boost::asio::any_io_executor executor);
+  HttpUpstream(const UpstreamSpec& spec, Origin origin, std::string base_path, std::string headers,
+               std::shared_ptr<TlsClient> tls, boost::asio::any_io_executor executor);
 
   boost::asio::awaitable<Result<ChatAnswer>> chat(ChatCall call) override;
 
@@ -36,7 +36,8 @@ class OpenAiUpstream final : public Upstream {
 
   std::shared_ptr<const UpstreamSpec> spec_;  ///< shared with streams, which may live longer
   Origin origin_;
-  std::string request_head_;        ///< request line and headers that each call has; holds the key
+  std::string base_path_;           ///< without a trailing slash
+  std::string headers_;             ///< that each call has; holds the key
   std::shared_ptr<TlsClient> tls_;  ///< nullptr: plain
   std::shared_ptr<ConnectionPool> pool_;
   boost::asio::any_io_executor executor_;
