@@ -92,7 +92,7 @@ Result<Routed> Router::decide(const RouteRequest& request, const PublishedPolicy
     const Status asked = ask_within_budget(policy, observation, rng, choice, routed);
     if (!asked) return fail(asked.error());
   } else {
-    routed.policy_failed = !ask_policy(policy, observation, routed);
+    routed.policy_failed = !ask_policy(policy, observation, request.explain, routed);
   }
   for (const env::ModelSpec* model : choice.models) decision.candidates.push_back(model->name);
   if (routed.policy_failed) {
@@ -180,13 +180,16 @@ Result<ObjectiveWeights> Router::weights(const RouteRequest& request) const {
 
 /// Fills the policy's probabilities and scores; false if the policy gave no valid distribution.
 bool Router::ask_policy(const PublishedPolicy& policy, const env::Observation& observation,
-                        Routed& routed) const {
+                        bool explain, Routed& routed) const {
   if (policy.policy == nullptr || observation.features.empty()) return false;
   const std::size_t count = observation.candidates.size();
   routed.policy_probabilities.resize(count);
   routed.scores.resize(count);
-  return policy.policy->distribution(observation, routed.policy_probabilities, routed.scores) &&
-         is_distribution(routed.policy_probabilities);
+  const Status asked =
+      explain
+          ? policy.policy->explain(observation, routed.policy_probabilities, routed.scores)
+          : policy.policy->distribution(observation, routed.policy_probabilities, routed.scores);
+  return asked && is_distribution(routed.policy_probabilities);
 }
 
 /// The same at the budget's price; leaves in `choice` what the ceiling leaves.

@@ -54,6 +54,7 @@ struct RouteRequest {
   std::vector<std::string> down;
 
   bool needs_upstream = false;  ///< leave out models that nothing serves
+  bool explain = false;         ///< deviations of what is expected are wanted too
   bool baseline_only = false;   ///< the store is down: no exploration that cannot be logged
 };
 
@@ -115,7 +116,7 @@ class Router {
   Result<env::Candidates> filter(const RouteRequest& request) const;
   Result<ObjectiveWeights> weights(const RouteRequest& request) const;
   Choice choice_among(const env::Candidates& candidates, const env::Query& query) const;
-  bool ask_policy(const PublishedPolicy& policy, const env::Observation& observation,
+  bool ask_policy(const PublishedPolicy& policy, const env::Observation& observation, bool explain,
                   Routed& routed) const;
   Status ask_within_budget(const PublishedPolicy& policy, const env::Observation& observation,
                            Rng& rng, Choice& choice, Routed& routed) const;

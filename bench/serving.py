@@ -95,7 +95,7 @@ class Bench:
     # Parts -------------------------------------------------------------------------------
 
     def file_of(self, name, bodies):
-        path = self.work / name
+        path = self.work / f"{name}.jsonl"
         path.write_text("".join(json.dumps(body) + "\n" for body in bodies))
         return path
 

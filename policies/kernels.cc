@@ -63,6 +63,36 @@ void symmetric_times(const double* __restrict matrix, const double* __restrict v
 }
 
 YARDMASTER_MULTIVERSION
+double quadratic_form(const double* __restrict matrix, const double* __restrict vector,
+                      std::size_t n, std::size_t stride) {
+  // Of the diagonal's block an entry counts as it stands, left of it twice.
+  double total = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double* row = matrix + i * stride;
+    const std::size_t diagonal = i / kBlock * kBlock;
+    Eight left{}, right{};
+    std::size_t j = 0;
+    for (; j + kBlock < diagonal; j += 2 * kBlock) {
+      left +=
+          *reinterpret_cast<const Eight*>(row + j) * *reinterpret_cast<const Eight*>(vector + j);
+      right += *reinterpret_cast<const Eight*>(row + j + kBlock) *
+               *reinterpret_cast<const Eight*>(vector + j + kBlock);
+    }
+    if (j < diagonal) {
+      left +=
+          *reinterpret_cast<const Eight*>(row + j) * *reinterpret_cast<const Eight*>(vector + j);
+    }
+    const Eight block = *reinterpret_cast<const Eight*>(row + diagonal) *
+                        *reinterpret_cast<const Eight*>(vector + diagonal);
+    const Eight sums = 2 * (left + right) + block;
+    double sum = 0;
+    for (std::size_t lane = 0; lane < kBlock; ++lane) sum += sums[lane];
+    total += vector[i] * sum;
+  }
+  return total;
+}
+
+YARDMASTER_MULTIVERSION
 void add_outer(double* __restrict matrix, const double* __restrict vector, double factor,
                std::size_t n, std::size_t stride) {
   for (std::size_t i = 0; i < n; ++i) {

@@ -23,6 +23,10 @@ inline double entry(const double* matrix, std::size_t i, std::size_t j, std::siz
 void symmetric_times(const double* matrix, const double* vector, std::size_t n, std::size_t stride,
                      double* out);
 
+/// vector' * matrix * vector.
+double quadratic_form(const double* matrix, const double* vector, std::size_t n,
+                      std::size_t stride);
+
 /// matrix += factor * vector * vector'.
 void add_outer(double* matrix, const double* vector, double factor, std::size_t n,
                std::size_t stride);

@@ -40,6 +40,16 @@ class Predictor {
         precise_(view.shared_stride),
         shared_(view.shared_stride) {}
 
+  /// The mean and, where choices need it, the variance that they explore: all that a choice takes.
+  Prediction predict_for_choice(Head head, const LinearView::ArmHeadView& arm, double scale,
+                                bool with_variance) {
+    Prediction out;
+    out.mean = dot(x_.data(), arm.mean_weights, n());
+    if (with_variance)
+      out.choice_variance = scale * scale * explored_variance(view_.heads[head], &arm);
+    return out;
+  }
+
   /// `known` is nullptr for a model that is no arm.
   Prediction predict(Head head, const LinearView::ArmView* known, double scale) {
     const LinearView::HeadView& shared = view_.heads[head];
@@ -74,8 +84,7 @@ class Predictor {
     } else {
       if (arm->explored_covariance != explored_) {
         explored_ = arm->explored_covariance;
-        symmetric_times(explored_, x_.data(), n(), view_.stride, shared_.data());
-        explored_variance_ = dot(x_.data(), shared_.data(), n());
+        explored_variance_ = quadratic_form(explored_, x_.data(), n(), view_.stride);
       }
       intercept = explored_[0];
       whole = explored_variance_;
@@ -172,8 +181,11 @@ Status LinearView::score(const env::Observation& observation, bool full_deviatio
     const env::Candidate& candidate = observation.candidates[i];
     const auto found = index.find(candidate.model);
     const ArmView* arm = found == index.end() ? nullptr : &arms[found->second];
-    const auto predict = [&](Head head, double scale) {
+    const auto predict = [&](Head head, double scale, double weight) {
       if (!heads[head].learned) return Prediction{};
+      if (!full_deviation && arm != nullptr && arm->heads[head].mean_weights != nullptr) {
+        return predictor.predict_for_choice(head, arm->heads[head], scale, weight != 0);
+      }
       return predictor.predict(head, arm, scale);
     };
     const auto scale_of = [&](Head head) {
@@ -181,15 +193,15 @@ Status LinearView::score(const env::Observation& observation, bool full_deviatio
       return seen ? arm->heads[head].scale : heads[head].unseen_scale_usd;
     };
 
-    const Prediction quality = predict(kQuality, 1);
+    const Prediction quality = predict(kQuality, 1, 1);
     const CostUnit unit = cost_unit(*this, arm, candidate);
-    Prediction cost = predict(kCost, unit.scale);
+    Prediction cost = predict(kCost, unit.scale, weights.cost);
     cost.mean *= unit.factor;
     if (candidate.estimated_cost_usd > 0 &&
         (arm == nullptr || arm->heads[kCost].moment == nullptr)) {
       cost.mean = candidate.estimated_cost_usd;
     }
-    const Prediction latency = predict(kLatency, scale_of(kLatency));
+    const Prediction latency = predict(kLatency, scale_of(kLatency), weights.latency);
 
     Score& score = scores[i];
     score.quality = quality.mean;
@@ -238,7 +250,32 @@ LinearView LinearView::copy() const {
   visit([&](const double*& pointer, std::size_t) {
     if (pointer != nullptr) pointer = out.storage.data() + places.at(pointer);
   });
+  out.add_mean_weights();
   return out;
+}
+
+/// Predictor's mean is linear in x: with P the arm's covariance, D the prior's precisions and s the
+/// scale it is x' P (s (D shared_mean + what the traits add to the intercept) + moment).
+void LinearView::add_mean_weights() {
+  const std::size_t n = dimension + 1;
+  std::vector<double> right(stride);
+  mean_storage.assign(arms.size() * kHeads * stride, 0.0);
+  double* place = mean_storage.data();
+  for (ArmView& arm : arms) {
+    for (std::size_t head = 0; head < kHeads; ++head, place += stride) {
+      ArmHeadView& own = arm.heads[head];
+      if (own.moment == nullptr) continue;
+      const HeadView& shared = heads[head];
+      double intercept = shared.shared_mean[0];
+      if (arm.traits != nullptr) intercept += dot(arm.traits, shared.shared_mean + n, traits);
+      right[0] = own.moment[0] + own.scale * shared.own_intercept * intercept;
+      for (std::size_t i = 1; i < n; ++i) {
+        right[i] = own.moment[i] + own.scale * shared.own_weight * shared.shared_mean[i];
+      }
+      symmetric_times(own.own_covariance, right.data(), n, stride, place);
+      own.mean_weights = place;
+    }
+  }
 }
 
 }  // namespace yardmaster::policies

@@ -42,7 +42,8 @@ struct LinearView {
     const double* own_covariance = nullptr;       ///< n x stride; nullptr: the prior's
     const double* explored_covariance = nullptr;  ///< at the level that choices explore
     const double* moment = nullptr;               ///< sum of w x y; nullptr: no rows
-    double scale = 1;  ///< the arm's unit: predictions are scale times ratio
+    const double* mean_weights = nullptr;  ///< of a snapshot: their product with x is the mean
+    double scale = 1;                      ///< the arm's unit: predictions are scale times ratio
   };
 
   struct ArmView {
@@ -57,7 +58,8 @@ struct LinearView {
   std::size_t shared_stride = 0;
   std::array<HeadView, kHeads> heads;
   std::vector<ArmView> arms;
-  std::vector<double> storage;  ///< of a snapshot
+  std::vector<double> storage;       ///< of a snapshot
+  std::vector<double> mean_storage;  ///< the same, of mean_weights
 
   struct NameHash {
     using is_transparent = void;
@@ -67,14 +69,17 @@ struct LinearView {
   };
   std::unordered_map<std::string, std::size_t, NameHash, std::equal_to<>> index;
 
-  /// Scores each candidate. With `full_deviation` the deviations of quality and reward count the
-  /// uncertainty of the shared part too, at twice the price; choices do not need it.
+  /// Scores each candidate. With `full_deviation` also the deviations of quality and reward, at
+  /// several times the price; choices do not need them.
   /// Fails with invalid_argument on features of another size or not finite, on no candidates.
   Status score(const env::Observation& observation, bool full_deviation,
                std::span<Score> scores) const;
 
   /// A flat copy that stands alone: everything pointed to, in one block. Move it, do not copy it.
   LinearView copy() const;
+
+ private:
+  void add_mean_weights();
 };
 
 /// Bound on the norm of features; longer ones are shortened to it, so that no single row can

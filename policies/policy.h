@@ -36,10 +36,17 @@ class Policy {
 
   /// Writes the probability of each candidate, in their order: they sum to 1 and each is at
   /// least the exploration floor over the number of candidates (`fixed` is exempt). With
-  /// `scores` not empty also what is expected of each. Both spans have one entry a candidate.
+  /// `scores` not empty also what is expected of each, quality_sd and reward_sd left open. Both
+  /// spans have one entry a candidate.
   /// Fails with invalid_argument on non-finite or wrongly sized input, and then writes nothing.
   virtual Status distribution(const env::Observation& observation, std::span<double> probabilities,
                               std::span<Score> scores) const = 0;
+
+  /// The same with all of the scores, which may cost several times as much.
+  virtual Status explain(const env::Observation& observation, std::span<double> probabilities,
+                         std::span<Score> scores) const {
+    return distribution(observation, probabilities, scores);
+  }
 
   /// Whether it expects anything of a model; otherwise the scores that it writes mean nothing.
   virtual bool has_expectations() const { return true; }

@@ -46,13 +46,23 @@ StagedPolicy::StagedPolicy(std::shared_ptr<const Scorer> scorer,
 
 Status StagedPolicy::distribution(const env::Observation& observation,
                                   std::span<double> probabilities, std::span<Score> scores) const {
+  return decide(observation, false, probabilities, scores);
+}
+
+Status StagedPolicy::explain(const env::Observation& observation, std::span<double> probabilities,
+                             std::span<Score> scores) const {
+  return decide(observation, true, probabilities, scores);
+}
+
+Status StagedPolicy::decide(const env::Observation& observation, bool full_deviation,
+                            std::span<double> probabilities, std::span<Score> scores) const {
   if (auto checked = check_observation(observation, probabilities, scores); !checked) {
     return checked;
   }
   boost::container::small_vector<Score, 64> own(observation.candidates.size());
   if (scorer_) {
     const std::span<Score> out(own.data(), own.size());
-    if (auto scored = scorer_->score(observation, !scores.empty(), out); !scored) return scored;
+    if (auto scored = scorer_->score(observation, full_deviation, out); !scored) return scored;
   }
   chooser_->choose(observation, std::span<const Score>(own.data(), own.size()), probabilities);
   mix_floor(exploration_floor_, probabilities);

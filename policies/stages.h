@@ -15,7 +15,7 @@ class Scorer {
   virtual ~Scorer() = default;
 
   /// Writes a score for each candidate, in their order. Without `full_deviation` quality_sd and
-  /// reward_sd may leave out what all candidates share. Fails with invalid_argument on input
+  /// reward_sd may be anything: choices do not need them. Fails with invalid_argument on input
   /// that is not finite or has the wrong size.
   virtual Status score(const env::Observation& observation, bool full_deviation,
                        std::span<Score> scores) const = 0;
@@ -40,9 +40,14 @@ class StagedPolicy final : public Policy {
 
   Status distribution(const env::Observation& observation, std::span<double> probabilities,
                       std::span<Score> scores) const override;
+  Status explain(const env::Observation& observation, std::span<double> probabilities,
+                 std::span<Score> scores) const override;
   bool has_expectations() const override { return scorer_ != nullptr; }
 
  private:
+  Status decide(const env::Observation& observation, bool full_deviation,
+                std::span<double> probabilities, std::span<Score> scores) const;
+
   std::shared_ptr<const Scorer> scorer_;
   std::shared_ptr<const Chooser> chooser_;
   double exploration_floor_;

@@ -24,10 +24,13 @@ json::array explained_candidates(const Routed& routed) {
                            {"probability", decision.propensities[i]}};
     if (!routed.scores.empty()) {
       const policies::Score& score = routed.scores[i];
-      candidate["expected"] = {{"quality", score.quality},
-                               {"cost_usd", score.cost_usd},
-                               {"latency_s", score.latency_s},
-                               {"reward", score.reward}};
+      json::object expected{{"quality", score.quality},
+                            {"cost_usd", score.cost_usd},
+                            {"latency_s", score.latency_s},
+                            {"reward", score.reward}};
+      if (score.quality_sd > 0) expected["quality_sd"] = score.quality_sd;
+      if (score.reward_sd > 0) expected["reward_sd"] = score.reward_sd;
+      candidate["expected"] = std::move(expected);
     }
     candidates.push_back(std::move(candidate));
   }
@@ -128,6 +131,7 @@ asio::awaitable<HttpResponse> Api::route(HttpRequest request, Caller caller) {
   auto options = read_route_headers(request);
   if (!options) co_return to_response(options.error());
   options->query = &*query;
+  options->explain = query->explain || header(request, "x-yardmaster-explain") == "1";
   if (auto refused = admit(caller, *query, *options)) co_return std::move(*refused);
 
   const RouterService* service = query->requested_model.empty()
@@ -157,8 +161,7 @@ asio::awaitable<HttpResponse> Api::route(HttpRequest request, Caller caller) {
   options->hold.charge(routed->decision, services_.charges);
 
   HttpResponse response;
-  const bool explain = query->explain || header(request, "x-yardmaster-explain") == "1";
-  response.body = route_body(*routed, explain, !logged);
+  response.body = route_body(*routed, options->explain, !logged);
   if (logged) {
     add_decision_headers(routed->decision, response);
   } else {

@@ -18,6 +18,7 @@ TEST(Kernels, SymmetricTimesAndOuterProductAgreeWithHandArithmetic) {
   EXPECT_EQ(out[0], 4);
   EXPECT_EQ(out[1], 7);
   EXPECT_EQ(out[2], 0);  // padding
+  EXPECT_EQ(quadratic_form(matrix.data(), vector.data(), 2, 8), 18);
   add_outer(matrix.data(), vector.data(), 10, 2, 8);
   EXPECT_EQ(matrix[0], 12);
   EXPECT_EQ(matrix[1], 21);
@@ -38,6 +39,7 @@ TEST(Kernels, OnlyTheLowerTriangleIsRead) {
   }
   symmetric_times(matrix.data(), vector.data(), kN, stride, out.data());
   for (std::size_t i = 0; i < kN; ++i) EXPECT_EQ(out[i], sum);
+  EXPECT_EQ(quadratic_form(matrix.data(), vector.data(), kN, stride), sum * sum);
 }
 
 TEST(Kernels, InverseTimesMatrixIsTheIdentity) {

@@ -170,6 +170,23 @@ TEST(LinearModel, TheSnapshotsFlatCopyAgreesWithTheTensors) {
   }
 }
 
+TEST(LinearModel, AChoiceOfTheSnapshotHangsOnWhatTheTensorsSay) {
+  LinearModel model(one_level());
+  learn_all(model, random_rows(3, 300, 9));
+  const LinearView copy = model.view().copy();
+  ObservationBuilder builder({0.7F, -0.2F, 0.1F}, model_names(4));
+  std::vector<Score> flat(4), live(4);
+  ASSERT_TRUE(copy.score(builder.at(0, {30, 0.1}), false, flat));
+  ASSERT_TRUE(model.view().score(builder.at(0, {30, 0.1}), true, live));
+  for (std::size_t arm = 0; arm < 4; ++arm) {
+    EXPECT_NEAR(flat[arm].quality, live[arm].quality, 1e-9);
+    EXPECT_NEAR(flat[arm].cost_usd, live[arm].cost_usd, 1e-9);
+    EXPECT_NEAR(flat[arm].latency_s, live[arm].latency_s, 1e-9);
+    EXPECT_NEAR(flat[arm].reward, live[arm].reward, 1e-9);
+    EXPECT_NEAR(flat[arm].choice_sd, live[arm].choice_sd, 1e-9);
+  }
+}
+
 TEST(LinearModel, StaysSoundOverManyRowsWithForgetting) {
   LinearOptions options;
   options.dimension = kDimension;

@@ -123,6 +123,13 @@ TEST(LinearModelTraits, TheSnapshotsFlatCopyAgreesWithTheTensors) {
     EXPECT_DOUBLE_EQ(flat[arm].quality, live[arm].quality);
     EXPECT_DOUBLE_EQ(flat[arm].reward_sd, live[arm].reward_sd);
   }
+  ObservationBuilder builder(kFeatures, model_names(5));
+  std::vector<Score> chosen_by(5);
+  ASSERT_TRUE(copy.score(builder.at(0), false, chosen_by));
+  for (std::size_t arm = 0; arm < 5; ++arm) {
+    EXPECT_NEAR(chosen_by[arm].quality, live[arm].quality, 1e-9);
+    EXPECT_NEAR(chosen_by[arm].choice_sd, live[arm].choice_sd, 1e-9);
+  }
 }
 
 /// Mean reward of 200 decisions from the moment on at which the best of nine models is added, whose
