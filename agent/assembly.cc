@@ -219,9 +219,9 @@ std::vector<env::UpstreamSpec> Assembly::upstreams() const {
 
 std::unique_ptr<Services> Assembly::make_services(replay::Store& store,
                                                   LearnerThread& learner) const {
-  auto services =
-      std::make_unique<Services>(*pool_, store, learner, *tokens_,
-                                 std::make_unique<Keyring>(config_.keys), data(), config_.breaker);
+  auto services = std::make_unique<Services>(*pool_, store, learner, *tokens_,
+                                             std::make_unique<Keyring>(config_.keys), data(),
+                                             config_.breaker, config_.sessions);
   services->max_attempts = config_.fallback.max_attempts;
   services->decisions = store.stats().decisions;
   for (std::size_t i = 0; i < config_.routers.size(); ++i) {
@@ -233,6 +233,8 @@ std::unique_ptr<Services> Assembly::make_services(replay::Store& store,
     settings.baseline = router.baseline;
     settings.store_queries = config_.store_queries;
     settings.weights = weights(config_.objective);
+    settings.exploration_floor = router.exploration_floor;
+    settings.switch_margin = config_.sessions.switch_margin;
     settings.max_cost_weight = config_.objective.max_cost_weight;
     settings.budget = {router.budget_usd_per_query, router.budget_usd_per_day,
                        router.budget_exhausted == RouterConfig::Exhausted::refuse};

@@ -11,6 +11,7 @@
 #include "agent/keys/api_key.h"
 #include "agent/model_health.h"
 #include "agent/secret.h"
+#include "agent/sessions.h"
 #include "base/result.h"
 #include "env/metrics.h"
 #include "env/model_pool.h"
@@ -144,6 +145,7 @@ struct Config {
   std::vector<RouterConfig> routers{RouterConfig{}};
   FallbackConfig fallback;
   BreakerSettings breaker;
+  SessionSettings sessions;
   ObjectiveConfig objective;
   FeedbackConfig feedback;
   LearnerConfig learner;

@@ -95,6 +95,13 @@ void visit_fallback(FieldVisitor& visitor, FallbackConfig& fallback) {
   visitor.integer("max_attempts", fallback.max_attempts, 1, 100);
 }
 
+void visit_sessions(FieldVisitor& visitor, SessionSettings& sessions) {
+  visitor.flag("enabled", sessions.enabled);
+  visitor.seconds("idle_s", sessions.idle, 1, kDay_s * 30);
+  visitor.integer("max", sessions.max, 1, 100'000'000);
+  visitor.number("switch_margin", sessions.switch_margin, 0, 1);
+}
+
 void visit_breaker(FieldVisitor& visitor, BreakerSettings& breaker) {
   visitor.integer("consecutive_failures", breaker.consecutive_failures, 1, 64);
   visitor.number("failure_rate", breaker.failure_rate, 0.01, 1);
@@ -180,6 +187,7 @@ void visit_config(FieldVisitor& visitor, Config& config) {
   visitor.list_of("models", config.models, visit_model);
   visitor.list_of("routers", config.routers, visit_router);
   visitor.group("fallback", [&](FieldVisitor& v) { visit_fallback(v, config.fallback); });
+  visitor.group("sessions", [&](FieldVisitor& v) { visit_sessions(v, config.sessions); });
   visitor.group("breaker", [&](FieldVisitor& v) { visit_breaker(v, config.breaker); });
   visitor.group("objective", [&](FieldVisitor& v) { visit_objective(v, config.objective); });
   visitor.group("feedback", [&](FieldVisitor& v) { visit_feedback(v, config.feedback); });

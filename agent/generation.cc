@@ -154,6 +154,9 @@ Status Generation::start_serving(Generation* before, ReloadFunction reload) {
       !counted) {
     return counted;
   }
+  if (Status known = restore_sessions(*store_, services_->clock(), services_->sessions); !known) {
+    return known;
+  }
   services_->reload = std::move(reload);
   IoThread* first_of_before = before != nullptr ? before->threads_.front().get() : nullptr;
   std::random_device entropy;

@@ -6,6 +6,7 @@
 
 #include "base/json_text.h"
 #include "env/observation.h"
+#include "policies/stages.h"
 
 namespace yardmaster::agent {
 namespace {
@@ -80,7 +81,7 @@ Result<Routed> Router::decide(const RouteRequest& request, const PublishedPolicy
   decision.id = DecisionId::make(now, rng);
   decision.time = now;
   decision.router = settings_.name;
-  decision.session_id = request.session_id;
+  if (request.session.in_session()) decision.session_id = request.session.id;
   describe(request, policy, decision);
   decision.weights = *weights_used;
   decision.policy_version = policy.version;
@@ -102,7 +103,8 @@ Result<Routed> Router::decide(const RouteRequest& request, const PublishedPolicy
   } else if (!policy.policy->has_expectations()) {
     routed.scores.clear();
   }
-  apply_mode(choice.baseline, request.baseline_only, rng, routed);
+  keep_model(request, choice, routed);
+  apply_mode(choice.baseline, share_of(request), rng, routed);
 
   routed.model = choice.models[decision.chosen];
   decision.price_reference = routed.model->price_reference();
@@ -225,11 +227,49 @@ void Router::Choice::keep(const std::vector<std::size_t>& kept,
   models.resize(kept.size());
 }
 
+/// Within a conversation the policy stays with the model of the latest turn unless another is
+/// expected to gain more than the prompt cache that it would lose, and a margin; but for the
+/// exploration floor.
+void Router::keep_model(const RouteRequest& request, const Choice& choice, Routed& routed) const {
+  if (!request.last_turn || routed.policy_failed) return;
+  const auto last =
+      std::find_if(choice.models.begin(), choice.models.end(),
+                   [&](const auto* model) { return model->name == request.last_turn->model; });
+  if (last == choice.models.end()) return;
+  const auto current = static_cast<std::size_t>(last - choice.models.begin());
+  const double asked = routed.policy_probabilities[current];
+  if (routed.scores.empty() && (asked <= 0 || asked >= 1)) return;  // `fixed` knows its model
+  const double cached =
+      std::min(static_cast<double>(request.last_turn->prompt_tokens), choice.input_tokens);
+  Routed::Session session{(*last)->name, (*last)->cache_saving_usd(cached), true};
+  std::vector<double> gains(choice.models.size(), 0.0);
+  for (std::size_t i = 0; i < gains.size() && !routed.scores.empty(); ++i) {
+    if (i == current) continue;
+    gains[i] = routed.scores[i].reward - routed.scores[current].reward -
+               routed.decision.weights.cost * session.switch_cost_usd - settings_.switch_margin;
+  }
+  const auto best =
+      static_cast<std::size_t>(std::max_element(gains.begin(), gains.end()) - gains.begin());
+  session.kept = !(gains[best] > 0);
+  const std::size_t chosen = session.kept ? current : best;
+  std::fill(routed.policy_probabilities.begin(), routed.policy_probabilities.end(), 0.0);
+  routed.policy_probabilities[chosen] = 1;
+  policies::mix_floor(settings_.exploration_floor, routed.policy_probabilities);
+  routed.session = std::move(session);
+}
+
+/// The part of the traffic that the policy decides. A conversation stays in or out as a whole.
+double Router::share_of(const RouteRequest& request) const {
+  if (request.baseline_only || settings_.observe) return 0;
+  const bool partial = settings_.share > 0 && settings_.share < 1;
+  if (!partial || !request.last_turn) return settings_.share;
+  return request.last_turn->by_policy ? 1 : 0;
+}
+
 /// Mode and share mix the policy's distribution with the baseline; the draw is from the mixture,
 /// so its probability is the propensity.
-void Router::apply_mode(std::size_t baseline, bool baseline_only, Rng& rng, Routed& routed) const {
+void Router::apply_mode(std::size_t baseline, double share, Rng& rng, Routed& routed) const {
   Decision& decision = routed.decision;
-  const double share = baseline_only || settings_.observe ? 0.0 : settings_.share;
   decision.propensities = routed.policy_probabilities;
   for (double& p : decision.propensities) p *= share;
   decision.propensities[baseline] += 1 - share;

@@ -11,6 +11,7 @@
 #include "agent/budget/pacer.h"
 #include "agent/keys/key_hold.h"
 #include "agent/policy_slot.h"
+#include "agent/sessions.h"
 #include "base/decision.h"
 #include "base/random.h"
 #include "base/result.h"
@@ -33,6 +34,8 @@ struct RouterSettings {
   ObjectiveWeights weights;
   double max_cost_weight = 0;  ///< a request may ask for weights up to this
   BudgetSettings budget;
+  double exploration_floor = 0.001;  ///< of choices that a conversation's latest turn makes
+  double switch_margin = 0.02;       ///< SessionSettings::switch_margin
 };
 
 /// One routing request.
@@ -41,8 +44,9 @@ struct RouteRequest {
   std::vector<std::string> allow;  ///< model names; empty: all
   std::vector<std::string> deny;
   std::optional<double> cost_weight;
-  std::string session_id;
-  KeyHold hold;  ///< of the key that asks: it bounds the models
+  SessionKey session;
+  std::optional<SessionTurn> last_turn;  ///< of the session; nothing: the choice is free
+  KeyHold hold;                          ///< of the key that asks: it bounds the models
 
   /// Made ahead, for a slow encoder: nothing means that the router encodes the query itself, empty
   /// that it could not be encoded, and that the baseline serves it. The same for the encoder that
@@ -70,7 +74,13 @@ struct Routed {
     double left_usd = 0;     ///< what the decision might cost
   };
   std::optional<Budget> budget;  ///< of a router that has one
-  bool policy_failed = false;    ///< the policy gave no valid distribution; the baseline was taken
+  struct Session {
+    std::string model;           ///< that answered the latest turn
+    double switch_cost_usd = 0;  ///< what reading the prompt without its cache costs another
+    bool kept = false;           ///< the policy would not leave it
+  };
+  std::optional<Session> session;  ///< of a conversation that goes on
+  bool policy_failed = false;  ///< the policy gave no valid distribution; the baseline was taken
 };
 
 /// Decides: filter, encode, distribution, sample. The only place where a model is sampled, so the
@@ -120,7 +130,9 @@ class Router {
                   Routed& routed) const;
   Status ask_within_budget(const PublishedPolicy& policy, const env::Observation& observation,
                            Rng& rng, Choice& choice, Routed& routed) const;
-  void apply_mode(std::size_t baseline, bool baseline_only, Rng& rng, Routed& routed) const;
+  void keep_model(const RouteRequest& request, const Choice& choice, Routed& routed) const;
+  double share_of(const RouteRequest& request) const;
+  void apply_mode(std::size_t baseline, double share, Rng& rng, Routed& routed) const;
 
   RouterSettings settings_;
   const env::ModelPool& pool_;

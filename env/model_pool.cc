@@ -1,5 +1,6 @@
 #include "env/model_pool.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -17,6 +18,11 @@ double ModelSpec::price_reference() const { return cost_usd(750, 250).value_or(0
 std::optional<double> ModelSpec::cost_usd(double input_tokens, double output_tokens) const {
   if (!input_usd_per_mtok || !output_usd_per_mtok) return std::nullopt;
   return (input_tokens * *input_usd_per_mtok + output_tokens * *output_usd_per_mtok) * 1e-6;
+}
+
+double ModelSpec::cache_saving_usd(double tokens) const {
+  if (!input_usd_per_mtok || !cache_read_usd_per_mtok) return 0;
+  return std::max(0.0, tokens * (*input_usd_per_mtok - *cache_read_usd_per_mtok) * 1e-6);
 }
 
 Result<ModelPool> ModelPool::make(std::vector<ModelSpec> models) {

@@ -39,6 +39,9 @@ struct ModelSpec {
   /// input. 0 where prices are unknown. When prices change, learned costs scale with it.
   double price_reference() const;
 
+  /// USD that its prompt cache saves on so many tokens; 0 where its prices do not say so.
+  double cache_saving_usd(double tokens) const;
+
   /// USD for so many tokens; nothing where prices are unknown.
   std::optional<double> cost_usd(double input_tokens, double output_tokens) const;
 };

@@ -123,7 +123,8 @@ class BodyReader {
  private:
   Status read_strings() {
     for (const auto& [name, target] :
-         {std::pair{"model", &query_.requested_model}, std::pair{"user", &query_.user}}) {
+         {std::pair{"model", &query_.requested_model}, std::pair{"user", &query_.user},
+          std::pair{"prompt_cache_key", &query_.prompt_cache_key}}) {
       const json::value* value = member(body_, name);
       if (value == nullptr) continue;
       if (!value->is_string()) return bad(name, "a string");
@@ -222,12 +223,37 @@ class BodyReader {
     const auto is_instruction = [](const json::value& message) {
       return role_of(message) == "system" || role_of(message) == "developer";
     };
+    read_beginning(messages);
     append_message(messages[asked]);
     for (std::size_t i = 0; i < messages.size(); ++i) {
       if (i != asked && is_instruction(messages[i])) append_message(messages[i]);
     }
     for (std::size_t i = messages.size(); i-- > 0 && query_.text.size() < budget_;) {
       if (i != asked && !is_instruction(messages[i])) append_message(messages[i]);
+    }
+    return {};
+  }
+
+  void read_beginning(const json::array& messages) {
+    bool instructed = false, asked = false;
+    for (const json::value& message : messages) {
+      const std::string_view role = role_of(message);
+      bool& seen = role == "user" ? asked : instructed;
+      if (role == "assistant") query_.has_answers = true;
+      if (seen || (role != "user" && role != "system" && role != "developer")) continue;
+      seen = true;
+      const json::value* content = member(message.get_object(), "content");
+      if (content == nullptr) continue;
+      const std::string_view text =
+          content->is_string() ? content->get_string() : first_text(*content);
+      query_.beginning += text.substr(0, kBeginningBytes);
+      query_.beginning += '\n';
+    }
+  }
+
+  static std::string_view first_text(const json::value& content) {
+    for (const json::value& part : content.get_array()) {
+      if (part.get_object().at("type") == "text") return part.get_object().at("text").get_string();
     }
     return {};
   }

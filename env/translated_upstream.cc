@@ -107,8 +107,8 @@ class TranslatedUpstream final : public Upstream {
     auto streamed = co_await upstream_->stream(std::move(call));
     if (!streamed) co_return fail(streamed.error());
     if (streamed->stream) {
-      streamed->stream = std::make_unique<TranslatedStream>(std::move(streamed->stream),
-                                                            translation_->stream());
+      streamed->stream =
+          std::make_unique<TranslatedStream>(std::move(streamed->stream), translation_->stream());
     } else if (Status translated = translate(streamed->answer); !translated) {
       co_return fail(translated.error());
     }

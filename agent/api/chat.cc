@@ -29,7 +29,7 @@ Decision Api::direct_decision(const env::ModelSpec& model, const RouteRequest& o
   Decision decision;
   decision.time = services_.clock();
   decision.id = DecisionId::make(decision.time, context_.rng);
-  decision.session_id = options.session_id;
+  if (options.session.in_session()) decision.session_id = options.session.id;
   decision.candidates = {model.name};
   decision.propensities = {1.0};
   const RouterService& first = services_.routers.front();
@@ -104,6 +104,7 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_routed(ChatRun& run) {
     services_.health.begin(index_of(*routed->model), SteadyClock::now());
   }
   count_decision(*routed, target.logged);
+  remember_turn(run.options, routed->decision);
   run.options.hold.charge(routed->decision, services_.charges);
   target.model = routed->model;
   target.decision = std::move(routed->decision);
@@ -194,6 +195,8 @@ asio::awaitable<HttpResponse> Api::chat(HttpRequest request, Caller caller) {
   auto options = read_route_headers(request);
   if (!options) co_return to_response(options.error());
   if (auto refused = admit(caller, *query, *options)) co_return std::move(*refused);
+  options->query = &*query;
+  find_session(caller, *options);
   ChatRun run{request, *query, start};
   run.options = std::move(*options);
   auto target = co_await choose_first(run);

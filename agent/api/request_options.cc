@@ -37,8 +37,9 @@ std::string_view header(const HttpRequest& request, std::string_view name) {
 
 Result<RouteRequest> read_route_headers(const HttpRequest& request) {
   RouteRequest options;
-  options.session_id = header(request, "x-session-id");
-  if (options.session_id.size() > kMaxSessionIdBytes) {
+  const std::string_view session = header(request, "x-session-id");
+  options.session = {std::string(session), !session.empty()};
+  if (session.size() > kMaxSessionIdBytes) {
     return fail(ErrorCode::invalid_argument, "x-session-id is longer than 256 bytes; shorten it");
   }
   options.allow = split_list(header(request, "x-yardmaster-allow-models"));

@@ -55,6 +55,11 @@ std::string route_body(const Routed& routed, bool explain, bool degraded) {
       filtered.push_back({{"model", left_out.model}, {"reason", left_out.reason}});
     }
     body["filtered"] = std::move(filtered);
+    if (routed.session) {
+      body["session"] = {{"model", routed.session->model},
+                         {"switch_cost_usd", routed.session->switch_cost_usd},
+                         {"kept", routed.session->kept}};
+    }
     if (routed.budget) {
       body["budget"] = {{"cost_weight", routed.budget->cost_weight},
                         {"left_usd", routed.budget->left_usd}};
@@ -96,6 +101,17 @@ Result<Routed> Api::decide(const RouterService& service, const RouteRequest& req
   return service.router->decide(request, policy_of(service),
                                 services_.decisions.load(std::memory_order_relaxed),
                                 services_.clock(), context_.rng);
+}
+
+/// Which conversation it is, and which model answered its latest turn.
+void Api::find_session(const Caller& caller, RouteRequest& request) {
+  request.session = session_key(request.session.id, caller.name, *request.query);
+  request.last_turn = services_.sessions.find(request.session, services_.clock());
+}
+
+void Api::remember_turn(const RouteRequest& request, const Decision& decision) {
+  services_.sessions.record(request.session, {decision.model(), decision.estimated_input_tokens,
+                                              decision.time, decision.would_choose.empty()});
 }
 
 void Api::take_back(const RouterService& service, const Routed& routed) {
@@ -145,6 +161,7 @@ asio::awaitable<HttpResponse> Api::route(HttpRequest request, Caller caller) {
   }
   options->down = services_.health.down(std::chrono::steady_clock::now());
   options->baseline_only = services_.store_failed.load(std::memory_order_relaxed);
+  find_session(caller, *options);
   co_await encode(*service, *options);
   auto routed = decide(*service, *options);
   if (!routed) co_return to_response(routed.error());
@@ -158,6 +175,7 @@ asio::awaitable<HttpResponse> Api::route(HttpRequest request, Caller caller) {
     if (!routed) co_return to_response(routed.error());
   }
   count_decision(*routed, logged.has_value());
+  remember_turn(*options, routed->decision);
   options->hold.charge(routed->decision, services_.charges);
 
   HttpResponse response;

@@ -18,6 +18,7 @@
 #include "agent/policy_slot.h"
 #include "agent/router.h"
 #include "agent/serving_metrics.h"
+#include "agent/sessions.h"
 #include "agent/store_waits.h"
 #include "base/random.h"
 #include "base/time.h"
@@ -43,14 +44,15 @@ using ReloadFunction = std::function<Result<std::vector<std::string>>()>;
 struct Services {
   Services(const env::ModelPool& pool_, replay::Store& store_, LearnerThread& learner_,
            env::TokenEstimator& tokens_, std::unique_ptr<Keyring> keys_, DataDirectory data_,
-           BreakerSettings breaker)
+           BreakerSettings breaker, SessionSettings sessions_)
       : pool(pool_),
         store(store_),
         learner(learner_),
         tokens(tokens_),
         keys(std::move(keys_)),
         data(std::move(data_)),
-        health(pool_.models().size(), breaker) {}
+        health(pool_.models().size(), breaker),
+        sessions(sessions_) {}
 
   const env::ModelPool& pool;
   replay::Store& store;
@@ -60,6 +62,7 @@ struct Services {
   KeyCharges charges;
   DataDirectory data;
   ModelHealth health;
+  Sessions sessions;
   std::uint32_t max_attempts = 1;  ///< models tried for one query
   Clock clock = system_clock_now;
   std::vector<std::unique_ptr<EncodingThread>> encoding;  ///< one a slow encoder

@@ -132,8 +132,8 @@ json::object open_schema() { return {{"type", "object"}, {"properties", json::ob
 json::array translate_tools(const json::array& tools) {
   json::array out;
   for (const json::value& each : tools) {
-    const json::object* function = each.is_object() ? object_in(each.get_object(), "function")
-                                                    : nullptr;
+    const json::object* function =
+        each.is_object() ? object_in(each.get_object(), "function") : nullptr;
     if (function == nullptr) continue;
     json::object tool{{"name", text_in(*function, "name")}};
     if (const std::string_view text = text_in(*function, "description"); !text.empty()) {
@@ -185,8 +185,7 @@ void put_tools(const json::object& chat, const Conversation& conversation, json:
   out["tool_choice"] = json::object{{"type", "none"}};
 }
 
-void put_max_tokens(const json::object& chat, std::uint32_t default_max_tokens,
-                    json::object& out) {
+void put_max_tokens(const json::object& chat, std::uint32_t default_max_tokens, json::object& out) {
   out["max_tokens"] = default_max_tokens;
   for (const char* name : {"max_tokens", "max_completion_tokens"}) {
     if (const json::value* bound = member(chat, name); bound != nullptr && bound->is_number()) {

@@ -19,8 +19,8 @@ inline constexpr std::uint32_t kDefaultMaxTokens = 16'384;
 /// object, no message with content, a content that beyond_anthropic() names.
 Result<std::string> chat_to_messages(std::string_view body, std::uint32_t default_max_tokens);
 
-/// Whether the Claude model of that name still takes temperature and top_p: those from 4.7 on refuse
-/// them. Other names: yes.
+/// Whether the Claude model of that name still takes temperature and top_p: those from 4.7 on
+/// refuse them. Other names: yes.
 bool takes_sampling(std::string_view model);
 
 }  // namespace yardmaster::env

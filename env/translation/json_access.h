@@ -28,8 +28,7 @@ inline const boost::json::object* object_in(const boost::json::object& object,
 }
 
 /// An empty one where it is no array.
-inline const boost::json::array& list_in(const boost::json::object& object,
-                                         std::string_view name) {
+inline const boost::json::array& list_in(const boost::json::object& object, std::string_view name) {
   static const boost::json::array kEmpty;
   const boost::json::value* value = object.if_contains(name);
   return value != nullptr && value->is_array() ? value->get_array() : kEmpty;

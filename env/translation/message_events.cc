@@ -73,11 +73,11 @@ void MessageEventsToChunks::start_block(std::uint64_t index, const json::object&
   Call& call = calls_[index];
   call.index = calls_.size() - 1;
   json::array calls;
-  calls.push_back(json::object{
-      {"index", call.index},
-      {"id", text_in(block, "id")},
-      {"type", "function"},
-      {"function", {{"name", text_in(block, "name")}, {"arguments", ""}}}});
+  calls.push_back(
+      json::object{{"index", call.index},
+                   {"id", text_in(block, "id")},
+                   {"type", "function"},
+                   {"function", {{"name", text_in(block, "name")}, {"arguments", ""}}}});
   write_delta({{"tool_calls", std::move(calls)}});
   const json::object* input = object_in(block, "input");
   if (input != nullptr && !input->empty()) add_arguments(call, to_json(*input));
@@ -128,9 +128,8 @@ void MessageEventsToChunks::write_delta(json::object delta, std::string_view fin
   if (!role_written_) {
     role_written_ = true;
     delta["role"] = "assistant";
-    if (!delta.contains("content")) delta["content"] = delta.contains("tool_calls")
-                                                           ? json::value(nullptr)
-                                                           : json::value("");
+    if (!delta.contains("content"))
+      delta["content"] = delta.contains("tool_calls") ? json::value(nullptr) : json::value("");
   }
   json::object choice{{"index", 0}, {"delta", std::move(delta)}, {"finish_reason", nullptr}};
   if (!finish_reason.empty()) choice["finish_reason"] = finish_reason;

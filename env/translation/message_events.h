@@ -46,7 +46,7 @@ class MessageEventsToChunks final : public StreamTranslator {
   std::string id_;
   std::string model_;
   std::string stop_reason_;
-  boost::json::object usage_;           // Anthropic's, the newest of each count
+  boost::json::object usage_;            // Anthropic's, the newest of each count
   std::map<std::uint64_t, Call> calls_;  // by the block's index
   bool role_written_ = false;
 };

@@ -100,11 +100,11 @@ Result<std::string> message_to_chat(std::string_view body, std::int64_t created)
                                      : "the answer is no message of Anthropic's API");
   }
   json::array choices;
-  choices.push_back(json::object{{"index", 0},
-                                 {"message", chat_message(list_in(*message, "content"))},
-                                 {"logprobs", nullptr},
-                                 {"finish_reason",
-                                  finish_reason_of(text_in(*message, "stop_reason"))}});
+  choices.push_back(
+      json::object{{"index", 0},
+                   {"message", chat_message(list_in(*message, "content"))},
+                   {"logprobs", nullptr},
+                   {"finish_reason", finish_reason_of(text_in(*message, "stop_reason"))}});
   json::object chat{{"id", text_in(*message, "id")},
                     {"object", "chat.completion"},
                     {"created", created},

@@ -32,7 +32,8 @@ constexpr char kAnswer[] = R"({"id": "msg_1", "type": "message", "role": "assist
 const std::string kStart = event("message_start", R"({"type": "message_start", "message": {
     "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-1", "content": [],
     "usage": {"input_tokens": 1000, "output_tokens": 1}}})");
-const std::string kHello = event("content_block_start", R"({"type": "content_block_start",
+const std::string kHello =
+    event("content_block_start", R"({"type": "content_block_start",
     "index": 0, "content_block": {"type": "text", "text": ""}})") +
     event("content_block_delta", R"({"type": "content_block_delta", "index": 0,
     "delta": {"type": "text_delta", "text": "hello"}})");
@@ -49,8 +50,8 @@ std::string error_answer(const std::string& status, const std::string& type,
          "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
-/// A model "claude" whose upstream, of kind anthropic, does what the script says; the router "first"
-/// always chooses it, and the simulated models do what is left.
+/// A model "claude" whose upstream, of kind anthropic, does what the script says; the router
+/// "first" always chooses it, and the simulated models do what is left.
 class ChatAnthropic : public test::DaemonFixture {
  protected:
   using Answer = std::function<void(Peer& peer)>;
@@ -65,9 +66,10 @@ class ChatAnthropic : public test::DaemonFixture {
         answer(peer);
       }
     });
-    more_upstreams_ = ", {name: played, kind: anthropic, api_key: sk-secret, base_url: "
-                      "'http://127.0.0.1:" +
-                      std::to_string(server_->port()) + "'}";
+    more_upstreams_ =
+        ", {name: played, kind: anthropic, api_key: sk-secret, base_url: "
+        "'http://127.0.0.1:" +
+        std::to_string(server_->port()) + "'}";
     more_models_ =
         "  - {name: claude, upstream: played, upstream_model: claude-x-4-5, modalities: [text, "
         "image], input_usd_per_mtok: 1, output_usd_per_mtok: 2, cache_read_usd_per_mtok: 0.1, "
@@ -136,8 +138,7 @@ TEST_F(ChatAnthropic, AStreamIsTranslatedEventByEvent) {
 
 TEST_F(ChatAnthropic, OverloadBeforeTheFirstOfTheContentFallsBack) {
   serve([](Peer& peer) {
-    peer.send(kStreamHead +
-              chunk(kStart + event("error", R"({"type": "error", "error": {
+    peer.send(kStreamHead + chunk(kStart + event("error", R"({"type": "error", "error": {
                   "type": "overloaded_error", "message": "Overloaded"}})")) +
               "0\r\n\r\n");
   });

@@ -164,7 +164,8 @@ TEST(Config, AnUnknownKeyFarFromAllOthersIsAnsweredWithTheKnownOnes) {
 TEST(Config, AnUnknownTopLevelKeyIsAnError) {
   EXPECT_EQ(problems_of("object: {}\n"),
             "c.yaml:2: unknown key 'object' in the config; use one of listen, limits, data_dir, "
-            "store_queries, upstreams, models, routers, fallback, breaker, objective, feedback, "
+            "store_queries, upstreams, models, routers, fallback, sessions, breaker, objective, "
+            "feedback, "
             "learner, retention, logging, keys");
   EXPECT_THAT(problems_of("objectiv: {}\n"), HasSubstr("did you mean 'objective'?"));
 }

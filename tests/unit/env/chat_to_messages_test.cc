@@ -209,8 +209,9 @@ TEST(ChatToMessages, EmptyContentIsLeftOut) {
 }
 
 TEST(ChatToMessages, AUsersTurnComesFirst) {
-  EXPECT_EQ(with_messages(R"({"role": "system", "content": "Tell a joke."})").at("messages"),
-            json::parse(R"([{"role": "user", "content": [{"type": "text", "text": "Tell a joke."}]}])"));
+  EXPECT_EQ(
+      with_messages(R"({"role": "system", "content": "Tell a joke."})").at("messages"),
+      json::parse(R"([{"role": "user", "content": [{"type": "text", "text": "Tell a joke."}]}])"));
   const auto greeted = with_messages(R"({"role": "assistant", "content": "Hello!"},
                                         {"role": "user", "content": "hi"})");
   EXPECT_EQ(greeted.at("messages").at(0).at("role").as_string(), "user");
@@ -227,7 +228,8 @@ TEST(ChatToMessages, UnicodeComesThrough) {
 
 TEST(BeyondAnthropic, WhatCannotBeTranslatedIsNamed) {
   const auto beyond = [](const std::string& more, const std::string& message = "{}") {
-    return beyond_anthropic(json::parse("{\"messages\": [" + message + "]" + more + "}").as_object());
+    return beyond_anthropic(
+        json::parse("{\"messages\": [" + message + "]" + more + "}").as_object());
   };
   EXPECT_EQ(beyond(R"(, "n": 1, "logprobs": false, "seed": 3, "logit_bias": {})"), "");
   EXPECT_EQ(beyond(R"(, "n": 2)"), "n > 1");

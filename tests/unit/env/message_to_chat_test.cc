@@ -59,9 +59,12 @@ TEST(MessageToChat, ToolCallsHaveTheirArgumentsAsAString) {
 
 TEST(MessageToChat, ReasonsOfTheEnd) {
   const std::vector<std::pair<std::string, std::string>> reasons{
-      {"end_turn", "stop"},        {"stop_sequence", "stop"},
-      {"max_tokens", "length"},    {"tool_use", "tool_calls"},
-      {"refusal", "content_filter"}, {"pause_turn", "stop"},
+      {"end_turn", "stop"},
+      {"stop_sequence", "stop"},
+      {"max_tokens", "length"},
+      {"tool_use", "tool_calls"},
+      {"refusal", "content_filter"},
+      {"pause_turn", "stop"},
       {"model_context_window_exceeded", "length"}};
   for (const auto& [theirs, ours] : reasons) {
     EXPECT_EQ(translate(message("[]", theirs)).at("choices").at(0).at("finish_reason"),
@@ -79,10 +82,10 @@ TEST(MessageToChat, WhatIsNoMessageFails) {
 }
 
 TEST(MessageToChat, ErrorsTakeOpenAisShape) {
-  EXPECT_EQ(json::parse(anthropic_error_to_openai(
-                R"({"type": "error", "error": {"type": "authentication_error", "message": "no"}})",
-                401)),
-            json::parse(R"({"error": {"message": "no", "type": "authentication_error",
+  EXPECT_EQ(
+      json::parse(anthropic_error_to_openai(
+          R"({"type": "error", "error": {"type": "authentication_error", "message": "no"}})", 401)),
+      json::parse(R"({"error": {"message": "no", "type": "authentication_error",
                                       "param": null, "code": "authentication_error"}})"));
   const auto overloaded = json::parse(anthropic_error_to_openai(
       R"({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})", 529));
@@ -96,7 +99,8 @@ TEST(MessageToChat, ErrorsTakeOpenAisShape) {
 const std::string kStart = event("message_start", R"({"type": "message_start", "message": {
     "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-1", "content": [],
     "usage": {"input_tokens": 10, "cache_read_input_tokens": 5, "output_tokens": 1}}})");
-const std::string kText = event("content_block_start",
+const std::string kText = event(
+    "content_block_start",
     R"({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})");
 const std::string kEnd =
     event("message_delta", R"({"type": "message_delta", "delta": {"stop_reason": "end_turn"},
@@ -133,15 +137,18 @@ TEST(MessageEvents, TextComesPieceByPieceThenTheReasonTheUsageAndTheEnd) {
   EXPECT_EQ(translator.ready(), "") << "nothing of the content is there yet";
   ASSERT_TRUE(translator.take(delta(0, R"({"type": "text_delta", "text": "Grü"})")));
   EXPECT_THAT(translator.ready(), HasSubstr("Grü")) << "each piece is passed on as it comes";
-  ASSERT_TRUE(translator.take(delta(0, R"({"type": "text_delta", "text": "ße"})") + stop(0) + kEnd));
+  ASSERT_TRUE(
+      translator.take(delta(0, R"({"type": "text_delta", "text": "ße"})") + stop(0) + kEnd));
   ASSERT_TRUE(translator.finish());
   const auto chunks = chunks_of(translator.ready());
   ASSERT_EQ(chunks.size(), 5u);
-  EXPECT_EQ(json::parse(chunks[0]), json::parse(R"({"id": "msg_1", "object": "chat.completion.chunk",
+  EXPECT_EQ(json::parse(chunks[0]),
+            json::parse(R"({"id": "msg_1", "object": "chat.completion.chunk",
       "created": 1700000000, "model": "claude-1", "choices": [{"index": 0, "finish_reason": null,
       "delta": {"role": "assistant", "content": "Grü"}}]})"));
   EXPECT_EQ(choice_of(chunks[1]).at("delta"), json::parse(R"({"content": "ße"})"));
-  EXPECT_EQ(choice_of(chunks[2]), json::parse(R"({"index": 0, "delta": {}, "finish_reason": "stop"})"));
+  EXPECT_EQ(choice_of(chunks[2]),
+            json::parse(R"({"index": 0, "delta": {}, "finish_reason": "stop"})"));
   EXPECT_EQ(json::parse(chunks[3]).at("choices"), json::array());
   EXPECT_EQ(json::parse(chunks[3]).at("usage").at("prompt_tokens"), 15);
   EXPECT_EQ(json::parse(chunks[3]).at("usage").at("completion_tokens"), 7);
@@ -151,10 +158,10 @@ TEST(MessageEvents, TextComesPieceByPieceThenTheReasonTheUsageAndTheEnd) {
 TEST(MessageEvents, ToolCallsComeWithTheirArgumentsPieceByPiece) {
   MessageEventsToChunks translator(0);
   const auto use = [](int index, const std::string& id) {
-    return event("content_block_start",
-                 R"({"type": "content_block_start", "index": )" + std::to_string(index) +
-                     R"(, "content_block": {"type": "tool_use", "id": ")" + id +
-                     R"(", "name": "f", "input": {}}})");
+    return event("content_block_start", R"({"type": "content_block_start", "index": )" +
+                                            std::to_string(index) +
+                                            R"(, "content_block": {"type": "tool_use", "id": ")" +
+                                            id + R"(", "name": "f", "input": {}}})");
   };
   const std::string stream =
       kStart + kText + delta(0, R"({"type": "text_delta", "text": "Let me see."})") + stop(0) +
@@ -186,8 +193,9 @@ TEST(MessageEvents, ToolCallsComeWithTheirArgumentsPieceByPiece) {
 }
 
 TEST(MessageEvents, AnErrorEventEndsTheStreamInOpenAisShape) {
-  const std::string error = event(
-      "error", R"({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})");
+  const std::string error =
+      event("error",
+            R"({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})");
   MessageEventsToChunks translator(0);
   ASSERT_TRUE(translator.take(kStart + error + kEnd));
   EXPECT_TRUE(translator.finish());

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "env/query.h"
+
+namespace yardmaster::replay {
+class Store;
+}
+
+namespace yardmaster::agent {
+
+/// `sessions`: conversations that keep their model.
+struct SessionSettings {
+  bool enabled = true;
+  std::chrono::milliseconds idle{3'600'000};  ///< a conversation without a turn for so long is over
+  std::uint32_t max = 100'000;                ///< remembered; the longest idle go first
+  double switch_margin = 0.02;  ///< a switch must gain this much reward beyond what it costs
+};
+
+/// The latest turn of a conversation.
+struct SessionTurn {
+  std::string model;
+  std::uint64_t prompt_tokens = 0;  ///< estimated; what the model's prompt cache may hold
+  Timestamp time;
+  bool by_policy = true;  ///< false: of the part of the traffic that the baseline serves
+};
+
+/// Which conversation a query belongs to.
+struct SessionKey {
+  std::string id;           ///< empty: none
+  bool continued = false;   ///< it has turns before this one, or its id was given
+  bool in_session() const { return !id.empty() && continued; }
+};
+
+/// The id that the client gave; otherwise one made of the caller and of what stays the same in
+/// every turn of a conversation: user, prompt_cache_key, the first instruction and the first turn of
+/// the user. Not of `user` alone, which whole applications share.
+SessionKey session_key(std::string_view given, std::string_view caller, const env::Query& query);
+
+/// The conversations that are going on. Thread-safe.
+class Sessions {
+ public:
+  explicit Sessions(SessionSettings settings) : settings_(settings) {}
+
+  const SessionSettings& settings() const { return settings_; }
+
+  /// The latest turn; nothing where it is not known, or idle for too long.
+  std::optional<SessionTurn> find(const SessionKey& key, Timestamp now);
+
+  void record(const SessionKey& key, SessionTurn turn);
+
+  std::size_t size() const;
+
+ private:
+  using Entry = std::pair<std::string, SessionTurn>;
+
+  const SessionSettings settings_;
+  mutable std::mutex mutex_;
+  std::list<Entry> latest_;  // most recent first; guarded by mutex_, like by_id_
+  std::unordered_map<std::string_view, std::list<Entry>::iterator> by_id_;  // keys in latest_
+};
+
+/// Records the latest turns of conversations among the store's newest decisions. Fails as reading
+/// them does.
+Status restore_sessions(const replay::Store& store, Timestamp now, Sessions& sessions);
+
+}  // namespace yardmaster::agent

@@ -1,0 +1,159 @@
+#include "agent/sessions.h"
+
+#include <gtest/gtest.h>
+
+#include "agent/router.h"
+
+namespace yardmaster::agent {
+namespace {
+
+using std::chrono::seconds;
+
+env::Query chat(const std::string& messages, const std::string& more = "") {
+  return env::parse_query(R"({"messages": [)" + messages + "]" + more + "}").value();
+}
+
+std::string message(const char* role, const std::string& text) {
+  return R"({"role": ")" + std::string(role) + R"(", "content": ")" + text + "\"}";
+}
+
+const std::string kFirst = message("system", "be brief") + "," + message("user", "hello");
+const std::string kSecond =
+    kFirst + "," + message("assistant", "hi") + "," + message("user", "and now?");
+
+TEST(SessionKey, IsTheSameForEachTurnOfAConversation) {
+  const SessionKey first = session_key("", "app", chat(kFirst));
+  const SessionKey second = session_key("", "app", chat(kSecond));
+  EXPECT_EQ(first.id, second.id);
+  EXPECT_FALSE(first.in_session()) << "whoever says hello may be anyone";
+  EXPECT_TRUE(second.in_session());
+}
+
+TEST(SessionKey, DiffersByCallerUserCacheKeyAndBeginning) {
+  const std::string id = session_key("", "app", chat(kSecond)).id;
+  EXPECT_NE(session_key("", "other", chat(kSecond)).id, id);
+  EXPECT_NE(session_key("", "app", chat(kSecond, R"(, "user": "eve")")).id, id);
+  EXPECT_NE(session_key("", "app", chat(kSecond, R"(, "prompt_cache_key": "k")")).id, id);
+  EXPECT_NE(session_key("", "app", chat(message("user", "hello"))).id, id);
+}
+
+TEST(SessionKey, OneThatTheClientGivesIsTakenAsItIs) {
+  const SessionKey given = session_key("talk-1", "app", chat(kFirst));
+  EXPECT_EQ(given.id, "talk-1");
+  EXPECT_TRUE(given.in_session());
+}
+
+class SessionsTest : public ::testing::Test {
+ protected:
+  static SessionKey key(const std::string& id) { return {id, true}; }
+  void turn(const std::string& id, const char* model) {
+    sessions_.record(key(id), {model, 100, now_, true});
+  }
+  std::string model(const std::string& id) {
+    const auto turn = sessions_.find(key(id), now_);
+    return turn ? turn->model : "";
+  }
+
+  Timestamp now_{seconds(1'000'000)};
+  Sessions sessions_{{.idle = seconds(60), .max = 3}};
+};
+
+TEST_F(SessionsTest, TheLatestTurnIsFoundUntilItIsIdleForTooLong) {
+  turn("a", "small");
+  turn("a", "large");
+  now_ += seconds(60);
+  EXPECT_EQ(model("a"), "large");
+  now_ += seconds(1);
+  EXPECT_EQ(model("a"), "");
+}
+
+TEST_F(SessionsTest, BeyondTheirNumberTheLongestIdleIsForgotten) {
+  for (const char* id : {"a", "b", "c"}) turn(id, "small");
+  turn("a", "large");
+  turn("d", "small");
+  EXPECT_EQ(sessions_.size(), 3u);
+  EXPECT_EQ(model("b"), "");
+  EXPECT_EQ(model("a"), "large");
+}
+
+/// Expects a reward of each model, and likes the first.
+class Expecting final : public policies::Policy {
+ public:
+  explicit Expecting(std::vector<double> rewards) : rewards_(std::move(rewards)) {}
+
+  Status distribution(const env::Observation&, std::span<double> probabilities,
+                      std::span<policies::Score> scores) const override {
+    std::fill(probabilities.begin(), probabilities.end(), 0.0);
+    probabilities[0] = 1;
+    for (std::size_t i = 0; i < scores.size(); ++i) scores[i].reward = rewards_[i];
+    return {};
+  }
+
+ private:
+  std::vector<double> rewards_;
+};
+
+class RouterSession : public ::testing::Test {
+ protected:
+  static env::ModelSpec priced(const char* name, double input, double cache_read) {
+    env::ModelSpec model;
+    model.name = name;
+    model.input_usd_per_mtok = input;
+    model.output_usd_per_mtok = input;
+    model.cache_read_usd_per_mtok = cache_read;
+    return model;
+  }
+
+  /// A decision in a conversation whose latest turn model "b" answered, with 10,000 tokens.
+  Routed decide(std::vector<double> rewards, double share = 1, bool by_policy = true) {
+    RouterSettings settings;
+    settings.name = "auto";
+    settings.baseline = "a";
+    settings.weights.cost = 30;
+    settings.exploration_floor = 0.01;
+    settings.share = share;
+    const Router router(settings, pool_, *encoder_, tokens_);
+    RouteRequest request;
+    query_.prompt_bytes = 80'000;
+    request.query = &query_;
+    request.session = {"s", true};
+    request.last_turn = SessionTurn{"b", 10'000, Timestamp(), by_policy};
+    auto routed = router.decide(request, {std::make_shared<Expecting>(std::move(rewards)), 1}, 0,
+                                Timestamp(), rng_);
+    EXPECT_TRUE(routed) << routed.error().message;
+    return std::move(*routed);
+  }
+
+  // Leaving b costs 10,000 tokens at 2 - 0.2 USD a million: .018 USD, .54 of reward.
+  env::ModelPool pool_ =
+      env::ModelPool::make({priced("a", 1, 0.1), priced("b", 2, 0.2)}).value();
+  std::unique_ptr<env::Encoder> encoder_ = std::move(env::make_encoder("hash").value());
+  env::TokenEstimator tokens_{pool_};
+  env::Query query_ = env::query_from_text("why is the sky blue");
+  Rng rng_{11};
+};
+
+TEST_F(RouterSession, AConversationKeepsItsModelThoughThePolicyLikesAnother) {
+  const Routed routed = decide({0.8, 0.4});
+  EXPECT_NEAR(routed.decision.propensities[1], 0.995, 1e-12);
+  EXPECT_NEAR(routed.decision.propensities[0], 0.005, 1e-12) << "explored all the same";
+  ASSERT_TRUE(routed.session);
+  EXPECT_TRUE(routed.session->kept);
+  EXPECT_NEAR(routed.session->switch_cost_usd, 0.018, 1e-9);
+}
+
+TEST_F(RouterSession, ItIsLeftWhereTheGainIsMoreThanTheCacheThatIsLost) {
+  const Routed routed = decide({1.0, 0.4});
+  EXPECT_NEAR(routed.decision.propensities[0], 0.995, 1e-12);
+  EXPECT_FALSE(routed.session->kept);
+}
+
+TEST_F(RouterSession, StaysInItsPartOfTheTraffic) {
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(decide({0.8, 0.4}, 0.5, false).decision.propensities[0], 1) << "the baseline's";
+    EXPECT_NEAR(decide({0.8, 0.4}, 0.5, true).decision.propensities[1], 0.995, 1e-12);
+  }
+}
+
+}  // namespace
+}  // namespace yardmaster::agent
