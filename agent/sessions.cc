@@ -72,9 +72,8 @@ Status restore_sessions(const replay::Store& store, Timestamp now, Sessions& ses
   return store.for_each_decision(from, [&](const DecisionRecord& record) {
     const Decision& decision = record.decision;
     if (decision.session_id.empty() || now - decision.time > sessions.settings().idle) return true;
-    sessions.record({decision.session_id, true},
-                    {decision.model(), decision.estimated_input_tokens, decision.time,
-                     decision.would_choose.empty()});
+    sessions.record({decision.session_id, true}, {decision.model(), decision.estimated_input_tokens,
+                                                  decision.time, decision.would_choose.empty()});
     return true;
   });
 }

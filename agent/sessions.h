@@ -38,14 +38,14 @@ struct SessionTurn {
 
 /// Which conversation a query belongs to.
 struct SessionKey {
-  std::string id;           ///< empty: none
-  bool continued = false;   ///< it has turns before this one, or its id was given
+  std::string id;          ///< empty: none
+  bool continued = false;  ///< it has turns before this one, or its id was given
   bool in_session() const { return !id.empty() && continued; }
 };
 
 /// The id that the client gave; otherwise one made of the caller and of what stays the same in
-/// every turn of a conversation: user, prompt_cache_key, the first instruction and the first turn of
-/// the user. Not of `user` alone, which whole applications share.
+/// every turn of a conversation: user, prompt_cache_key, the first instruction and the first turn
+/// of the user. Not of `user` alone, which whole applications share.
 SessionKey session_key(std::string_view given, std::string_view caller, const env::Query& query);
 
 /// The conversations that are going on. Thread-safe.

@@ -125,8 +125,7 @@ class RouterSession : public ::testing::Test {
   }
 
   // Leaving b costs 10,000 tokens at 2 - 0.2 USD a million: .018 USD, .54 of reward.
-  env::ModelPool pool_ =
-      env::ModelPool::make({priced("a", 1, 0.1), priced("b", 2, 0.2)}).value();
+  env::ModelPool pool_ = env::ModelPool::make({priced("a", 1, 0.1), priced("b", 2, 0.2)}).value();
   std::unique_ptr<env::Encoder> encoder_ = std::move(env::make_encoder("hash").value());
   env::TokenEstimator tokens_{pool_};
   env::Query query_ = env::query_from_text("why is the sky blue");
