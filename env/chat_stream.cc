@@ -25,37 +25,17 @@ bool mentions_object(std::string_view text, std::string_view quoted_name) {
 
 }  // namespace
 
-Status ChatStreamReader::take(std::string_view bytes) {
-  if (!splitter_.append(bytes)) {
-    return fail(ErrorCode::io, "an event of the stream is too long");
-  }
-  while (!done()) {
-    const auto event = splitter_.next();
-    if (!event) break;
-    if (Status taken = take_event(*event); !taken) return taken;
-  }
-  if (!started_ && ready_.size() > kMaxEventBytes) {
-    return fail(ErrorCode::io, "the stream has comments alone");
-  }
-  return {};
-}
-
-Status ChatStreamReader::take_event(std::string_view event) {
-  const auto data = sse_data(event, joined_);
-  if (!data) {
-    ready_ += event;
-    return {};
-  }
-  if (*data == kEnd) {
+Status ChatStreamReader::take_event(std::string_view event, std::string_view data) {
+  if (data == kEnd) {
     if (!started_) return fail(ErrorCode::io, "the stream ended before its first chunk");
     end_ = event;
     return {};
   }
-  if (started_ && !mentions_object(*data, "\"usage\"") && !mentions_object(*data, "\"error\"")) {
-    ready_ += event;
+  if (started_ && !mentions_object(data, "\"usage\"") && !mentions_object(data, "\"error\"")) {
+    pass_on(event);
     return {};
   }
-  const auto chunk = parse_answer(*data);
+  const auto chunk = parse_answer(data);
   if (!started_) {
     if (!chunk) return fail(ErrorCode::io, "the stream begins with what is no JSON object");
     if (const auto error = error_in(*chunk)) {
@@ -72,7 +52,7 @@ Status ChatStreamReader::take_event(std::string_view event) {
     usage_alone = usage != nullptr && usage->is_object() && choices != nullptr &&
                   choices->is_array() && choices->get_array().empty();
   }
-  if (!usage_alone || !hide_usage_) ready_ += event;
+  if (!usage_alone || !hide_usage_) pass_on(event);
   return {};
 }
 

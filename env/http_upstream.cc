@@ -219,9 +219,13 @@ Result<std::unique_ptr<Upstream>> make_upstream(const UpstreamSpec& spec,
                                                 asio::any_io_executor executor) {
   switch (spec.kind) {
     case UpstreamSpec::Kind::simulated:
-      return make_simulated_upstream(spec, std::move(executor));
-    case UpstreamSpec::Kind::openai:
-      return HttpUpstream::make(spec, std::move(executor));
+      return make_translated(make_simulated_upstream(spec, std::move(executor)),
+                             messages_at_chat(spec));
+    case UpstreamSpec::Kind::openai: {
+      auto upstream = HttpUpstream::make(spec, std::move(executor));
+      if (!upstream) return upstream;
+      return make_translated(std::move(*upstream), messages_at_chat(spec));
+    }
     case UpstreamSpec::Kind::anthropic: {
       auto upstream = HttpUpstream::make(spec, std::move(executor));
       if (!upstream) return upstream;

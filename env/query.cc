@@ -7,7 +7,10 @@
 #include <limits>
 
 #include "env/query_text.h"
+#include "env/request_query.h"
+#include "env/translation/json_access.h"
 #include "env/translation/limits.h"
+#include "env/translation/messages_to_chat.h"
 
 namespace yardmaster::env {
 namespace {
@@ -78,12 +81,6 @@ Status bad(std::string field, std::string_view wanted) {
   return fail(ErrorCode::invalid_argument, "'" + field + "' must be " + std::string(wanted));
 }
 
-/// The member of that name; nullptr where it is absent or null, which means the same.
-const json::value* member(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && !value->is_null() ? value : nullptr;
-}
-
 /// The length of its JSON text, which is never held as a whole: tools may be long.
 std::size_t serialized_bytes(const json::value& value) {
   json::serializer serializer;
@@ -120,6 +117,16 @@ class BodyReader {
     return std::move(query_);
   }
 
+  /// Of a body that only a model's own API knows.
+  Result<Query> read_passed(std::size_t body_bytes) {
+    for (Status (BodyReader::*step)() :
+         {&BodyReader::read_strings, &BodyReader::read_stream, &BodyReader::read_stream_options}) {
+      if (Status status = (this->*step)(); !status) return fail(status.error());
+    }
+    query_.prompt_bytes = body_bytes;
+    return std::move(query_);
+  }
+
  private:
   Status read_strings() {
     for (const auto& [name, target] :
@@ -150,6 +157,14 @@ class BodyReader {
     }
     if (Status status = read_stream_options(); !status) return status;
     return read_response_format();
+  }
+
+  Status read_stream() {
+    const json::value* value = member(body_, "stream");
+    if (value == nullptr) return {};
+    if (!value->is_bool()) return bad("stream", "true or false");
+    query_.stream = value->get_bool();
+    return {};
   }
 
   Status read_stream_options() {
@@ -331,15 +346,13 @@ class BodyReader {
   Query query_;
 };
 
-}  // namespace
-
-Result<Query> parse_query(std::string_view body, std::size_t text_budget_bytes) {
-  std::array<unsigned char, 16384> buffer;
-  json::monotonic_resource memory(buffer.data(), buffer.size());
+/// The body of a request, which must be a JSON object; `wanted` says what it holds.
+Result<json::value> parse_body(std::string_view body, std::string_view wanted,
+                               json::storage_ptr memory) {
   json::parse_options options;
   options.max_depth = kMaxDepth;
   boost::system::error_code error;
-  const json::value parsed = json::parse(body, error, &memory, options);
+  json::value parsed = json::parse(body, error, std::move(memory), options);
   if (error) {
     if (!is_utf8(body)) {
       return fail(ErrorCode::invalid_argument, "the body is not valid UTF-8; send JSON in UTF-8");
@@ -354,9 +367,41 @@ Result<Query> parse_query(std::string_view body, std::size_t text_budget_bytes) 
   }
   if (!parsed.is_object()) {
     return fail(ErrorCode::invalid_argument,
-                "the body is JSON but not an object; send an object with 'messages' or 'query'");
+                "the body is JSON but not an object; send an object with " + std::string(wanted));
   }
-  return BodyReader(parsed.get_object(), text_budget_bytes).read();
+  return parsed;
+}
+
+}  // namespace
+
+Result<Query> parse_query(std::string_view body, std::size_t text_budget_bytes) {
+  std::array<unsigned char, 16384> buffer;
+  json::monotonic_resource memory(buffer.data(), buffer.size());
+  const auto parsed = parse_body(body, "'messages' or 'query'", &memory);
+  if (!parsed) return fail(parsed.error());
+  return BodyReader(parsed->get_object(), text_budget_bytes).read();
+}
+
+Result<Query> parse_messages_query(std::string_view body, std::size_t text_budget_bytes) {
+  const auto parsed = parse_body(body, "'messages'", {});
+  if (!parsed) return fail(parsed.error());
+  const json::object& messages = parsed->get_object();
+  const auto chat = messages_to_chat(messages);
+  if (!chat) return fail(chat.error());
+  auto query = BodyReader(*chat, text_budget_bytes).read();
+  if (!query) return query;
+  const json::value* tools = member(messages, "tools");
+  query->has_tools = tools != nullptr && tools->is_array() && !tools->get_array().empty();
+  query->beyond_anthropic.clear();
+  query->beyond_openai = beyond_openai(messages);
+  return query;
+}
+
+Result<Query> parse_passed_query(std::string_view body) {
+  const auto parsed = parse_body(body, "'model'", {});
+  if (!parsed) return fail(parsed.error());
+  BodyReader reader(parsed->get_object(), 0);
+  return reader.read_passed(body.size());
 }
 
 Query query_from_text(std::string_view text, std::size_t text_budget_bytes) {

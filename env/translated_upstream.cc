@@ -3,9 +3,12 @@
 #include <chrono>
 
 #include "env/model_pool.h"
+#include "env/translation/chat_to_message.h"
 #include "env/translation/chat_to_messages.h"
+#include "env/translation/chunk_events.h"
 #include "env/translation/message_events.h"
 #include "env/translation/message_to_chat.h"
+#include "env/translation/messages_to_chat.h"
 
 namespace yardmaster::env {
 
@@ -41,6 +44,48 @@ class ChatAtAnthropic final : public Translation {
     return std::make_unique<MessageEventsToChunks>(seconds_since_1970());
   }
 };
+
+class MessagesAtChat final : public Translation {
+ public:
+  explicit MessagesAtChat(ChatDialect dialect) : dialect_(dialect) {}
+
+  ApiRoute from() const override { return ApiRoute::messages; }
+  ApiRoute to() const override { return ApiRoute::chat_completions; }
+
+  Result<std::string> request(const ChatCall& call) const override {
+    return messages_to_chat(call.body, dialect_);
+  }
+
+  Result<std::string> answer(std::string_view body) const override { return chat_to_message(body); }
+
+  std::string error(std::string_view body, unsigned status) const override {
+    return openai_error_to_anthropic(body, status);
+  }
+
+  std::unique_ptr<StreamTranslator> stream() const override {
+    return std::make_unique<ChunksToMessageEvents>();
+  }
+
+ private:
+  ChatDialect dialect_;
+};
+
+/// OpenAI's own models refuse max_tokens; many other servers know nothing else.
+bool is_openais_own(const std::string& base_url) {
+  return base_url.starts_with("https://api.openai.com/") ||
+         base_url.find(".openai.azure.com/") != std::string::npos;
+}
+
+/// Anthropic answers 400, as to a client's mistake, also where the account has no money left.
+void tell_from_mistakes(ChatAnswer& answer) {
+  constexpr unsigned kBadRequest = 400;
+  constexpr unsigned kPaymentRequired = 402;
+  if (answer.status != kBadRequest) return;
+  for (const std::string_view phrase :
+       {"credit balance is too low", "specified API usage limits"}) {
+    if (answer.body.find(phrase) != std::string::npos) answer.status = kPaymentRequired;
+  }
+}
 
 /// The upstream's stream, translated as it is read.
 class TranslatedStream final : public AnswerStream {
@@ -88,29 +133,36 @@ class TranslatedUpstream final : public Upstream {
       : upstream_(std::move(upstream)), translation_(std::move(translation)) {}
 
   asio::awaitable<Result<ChatAnswer>> chat(ChatCall call) override {
-    if (call.route != translation_->from()) co_return co_await upstream_->chat(std::move(call));
-    if (auto refused = translate(call)) co_return std::move(*refused);
+    const bool translated = call.route == translation_->from();
+    if (translated) {
+      if (auto refused = translate(call)) co_return std::move(*refused);
+    }
     auto answer = co_await upstream_->chat(std::move(call));
-    if (answer) {
-      if (Status translated = translate(*answer); !translated) co_return fail(translated.error());
+    if (answer) tell_from_mistakes(*answer);
+    if (answer && translated) {
+      if (Status done = translate(*answer); !done) co_return fail(done.error());
     }
     co_return answer;
   }
 
   asio::awaitable<Result<StreamedAnswer>> stream(ChatCall call) override {
-    if (call.route != translation_->from()) co_return co_await upstream_->stream(std::move(call));
-    if (auto refused = translate(call)) {
-      StreamedAnswer answer;
-      answer.answer = std::move(*refused);
-      co_return answer;
+    const bool translated = call.route == translation_->from();
+    if (translated) {
+      if (auto refused = translate(call)) {
+        StreamedAnswer answer;
+        answer.answer = std::move(*refused);
+        co_return answer;
+      }
     }
     auto streamed = co_await upstream_->stream(std::move(call));
     if (!streamed) co_return fail(streamed.error());
+    tell_from_mistakes(streamed->answer);
+    if (!translated) co_return streamed;
     if (streamed->stream) {
       streamed->stream =
           std::make_unique<TranslatedStream>(std::move(streamed->stream), translation_->stream());
-    } else if (Status translated = translate(streamed->answer); !translated) {
-      co_return fail(translated.error());
+    } else if (Status done = translate(streamed->answer); !done) {
+      co_return fail(done.error());
     }
     co_return streamed;
   }
@@ -152,6 +204,11 @@ class TranslatedUpstream final : public Upstream {
 }  // namespace
 
 std::unique_ptr<Translation> chat_at_anthropic() { return std::make_unique<ChatAtAnthropic>(); }
+
+std::unique_ptr<Translation> messages_at_chat(const UpstreamSpec& upstream) {
+  return std::make_unique<MessagesAtChat>(
+      ChatDialect{is_openais_own(upstream.base_url), upstream.stream_usage});
+}
 
 std::unique_ptr<Upstream> make_translated(std::unique_ptr<Upstream> upstream,
                                           std::unique_ptr<Translation> translation) {

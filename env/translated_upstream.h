@@ -32,6 +32,9 @@ class Translation {
 /// Chat completions at an upstream that has Anthropic's Messages API.
 std::unique_ptr<Translation> chat_at_anthropic();
 
+/// Messages at an upstream that has OpenAI's chat completions; `upstream` is its spec.
+std::unique_ptr<Translation> messages_at_chat(const UpstreamSpec& upstream);
+
 /// The upstream, which now takes the translation's calls too; other calls go to it as they are.
 std::unique_ptr<Upstream> make_translated(std::unique_ptr<Upstream> upstream,
                                           std::unique_ptr<Translation> translation);

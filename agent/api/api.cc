@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/api/error_shapes.h"
 #include "agent/api/request_options.h"
 
 namespace yardmaster::agent {
@@ -29,7 +30,17 @@ bool is_json_type(std::string_view content_type) {
 
 /// What the limits of keys are about.
 bool is_limited(ServingMetrics::Endpoint label) {
-  return label == ServingMetrics::Endpoint::route || label == ServingMetrics::Endpoint::chat;
+  using enum ServingMetrics::Endpoint;
+  return label == route || label == chat || label == messages || label == embeddings ||
+         label == responses || label == completions;
+}
+
+/// A bearer token, or the key as Anthropic's clients send it.
+std::string authorization_of(const HttpRequest& request) {
+  const std::string_view authorization = header(request, "authorization");
+  const std::string_view key = header(request, "x-api-key");
+  if (!authorization.empty() || key.empty()) return std::string(authorization);
+  return "Bearer " + std::string(key);
 }
 
 HttpResponse refusal_response(const AuthRefusal& refusal) {
@@ -45,6 +56,10 @@ const Api::Endpoint* Api::find_endpoint(std::string_view path) {
   static constexpr std::array kEndpoints{
       Endpoint{"POST", "/v1/route", route, &Api::route, kScopeRoute},
       Endpoint{"POST", "/v1/chat/completions", chat, &Api::chat, kScopeRoute},
+      Endpoint{"POST", "/v1/messages", messages, &Api::messages, kScopeRoute},
+      Endpoint{"POST", "/v1/embeddings", embeddings, &Api::embeddings, kScopeRoute},
+      Endpoint{"POST", "/v1/responses", responses, &Api::responses, kScopeRoute},
+      Endpoint{"POST", "/v1/completions", completions, &Api::completions, kScopeRoute},
       Endpoint{"POST", "/v1/outcomes", outcomes, &Api::outcomes, kScopeRoute},
       Endpoint{"POST", "/v1/feedback", feedback, &Api::feedback, kScopeFeedback},
       Endpoint{"GET", "/v1/models", models, &Api::models, kScopeRoute},
@@ -75,7 +90,7 @@ asio::awaitable<HttpResponse> Api::answer(const Endpoint& endpoint, HttpRequest 
   Caller caller;
   if (endpoint.scope) {
     const KeySet& keys = *context_.keys->current();
-    auto checked = keys.check(header(request, "authorization"), *endpoint.scope, services_.clock());
+    auto checked = keys.check(authorization_of(request), *endpoint.scope, services_.clock());
     if (!checked) co_return refusal_response(checked.error());
     caller = std::move(*checked);
   }
@@ -115,6 +130,9 @@ asio::awaitable<HttpResponse> Api::handle(HttpRequest request) {
     response = co_await answer(*endpoint, std::move(request));
   }
   const auto label = endpoint != nullptr ? endpoint->label : ServingMetrics::Endpoint::other;
+  if (label == ServingMetrics::Endpoint::messages) {
+    shape_error(env::ApiRoute::messages, response);
+  }
   context_.metrics->requests(label, response.status).add();
   co_return response;
 }

@@ -26,9 +26,13 @@ class Api {
   static const Endpoint* find_endpoint(std::string_view path);
   boost::asio::awaitable<HttpResponse> answer(const Endpoint& endpoint, HttpRequest request);
 
-  // One file each group: route.cc, chat.cc, feedback.cc, info.cc, admin.cc.
+  // One file each group: route.cc, chat.cc, pass.cc, feedback.cc, info.cc, admin.cc.
   boost::asio::awaitable<HttpResponse> route(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> chat(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> messages(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> embeddings(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> responses(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> completions(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> outcomes(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> feedback(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> models(HttpRequest request, Caller caller);
@@ -73,6 +77,12 @@ class Api {
   boost::asio::awaitable<Result<ChatTarget>> choose_next(ChatRun& run, const ChatTarget& failed);
   boost::asio::awaitable<Result<ChatTarget>> choose_routed(ChatRun& run);
   boost::asio::awaitable<Result<ChatTarget>> choose_named(ChatRun& run);
+  Result<ChatTarget> choose_passed(ChatRun& run);
+  Result<const env::ModelSpec*> named_model(const ChatRun& run) const;
+  boost::asio::awaitable<HttpResponse> serve(HttpRequest request, Caller caller,
+                                             env::ApiRoute route);
+  boost::asio::awaitable<HttpResponse> pass(HttpRequest request, Caller caller,
+                                            env::ApiRoute route);
   boost::asio::awaitable<HttpResponse> answer_chat(ChatRun& run, ChatTarget target);
   HttpResponse chat_response(ChatRun& run, ChatTarget target, ChatAttempt attempt);
   Decision direct_decision(const env::ModelSpec& model, const RouteRequest& options);

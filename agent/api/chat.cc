@@ -1,5 +1,5 @@
-// POST /v1/chat/completions: choose, log, call the upstream, report the outcome; and again with
-// another model where that fails.
+// POST /v1/chat/completions and /v1/messages: choose, log, call the upstream, report the outcome;
+// and again with another model where that fails.
 
 #include <spdlog/spdlog.h>
 
@@ -8,7 +8,8 @@
 #include "agent/api/api.h"
 #include "agent/api/chat_stream.h"
 #include "agent/api/request_options.h"
-#include "env/candidate_filter.h"
+#include "base/json_text.h"
+#include "env/request_query.h"
 
 namespace yardmaster::agent {
 
@@ -20,6 +21,16 @@ using SteadyClock = std::chrono::steady_clock;
 
 double microseconds_since(SteadyClock::time_point start) {
   return std::chrono::duration<double, std::micro>(SteadyClock::now() - start).count();
+}
+
+Result<env::Query> parse(env::ApiRoute route, std::string_view body) {
+  return route == env::ApiRoute::messages ? env::parse_messages_query(body)
+                                          : env::parse_query(body);
+}
+
+/// Routes whose streams tell their usage only when stream_options ask for it.
+bool has_stream_options(env::ApiRoute route) {
+  return route == env::ApiRoute::chat_completions || route == env::ApiRoute::completions;
 }
 
 }  // namespace
@@ -54,30 +65,12 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_first(ChatRun& run) {
 }
 
 asio::awaitable<Result<Api::ChatTarget>> Api::choose_named(ChatRun& run) {
-  const std::string& name = run.query.requested_model;
+  const auto model = named_model(run);
+  if (!model) co_return fail(model.error());
   ChatTarget target;
   target.prompt_bytes = run.query.prompt_bytes;
-  target.model = services_.pool.find(name);
-  if (target.model == nullptr) {
-    co_return fail(ErrorCode::not_found,
-                   "there is no model or router '" + name +
-                       "' to send this to; GET /v1/models lists them, \"auto\" routes");
-  }
-  if (target.model->upstream.empty()) {
-    co_return fail(ErrorCode::not_found, "no upstream serves model '" + name +
-                                             "', so only /v1/route can choose it; name an "
-                                             "upstream for it in the config");
-  }
-  if (const std::string why = env::untranslatable(*target.model, run.query); !why.empty()) {
-    co_return fail(ErrorCode::no_candidate, "model '" + name + "' cannot be asked this: " + why +
-                                                "; leave it out, or choose another model");
-  }
-  const std::size_t index = index_of(*target.model);
-  if (!run.options.down.empty() && !run.options.down[index].empty()) {
-    co_return fail(ErrorCode::unavailable, "model '" + name + "' is " + run.options.down[index] +
-                                               "; try again later, or send \"auto\"");
-  }
-  services_.health.begin(index, SteadyClock::now());
+  target.model = *model;
+  services_.health.begin(index_of(*target.model), SteadyClock::now());
   co_await encode(services_.routers.front(), run.options);
   target.decision = direct_decision(*target.model, run.options);
   target.logged = (co_await log_decision(target.decision)).has_value();
@@ -134,10 +127,16 @@ asio::awaitable<ChatAttempt> Api::call_model(ChatRun& run, const ChatTarget& tar
   call.body = env::splice_model(run.request.body(),
                                 model.upstream_model.empty() ? model.name : model.upstream_model);
   call.traceparent = header(run.request, "traceparent");
+  call.route = run.route;
+  if (run.route == env::ApiRoute::messages) {
+    call.anthropic_version = header(run.request, "anthropic-version");
+    call.anthropic_beta = header(run.request, "anthropic-beta");
+  }
   if (upstream != nullptr) {
     if (run.attempts == 0) run.deadline = run.start + upstream->spec().total_timeout;
     call.deadline = run.deadline;
-    if (form.stream && !form.wants_usage && upstream->spec().stream_usage) {
+    if (form.stream && !form.wants_usage && upstream->spec().stream_usage &&
+        has_stream_options(run.route)) {
       call.body = env::splice_stream_usage(call.body);
     }
   }
@@ -167,7 +166,7 @@ bool Api::may_try_another(const ChatRun& run, const ChatAttempt& attempt) const 
 /// Logs what came of a decision, or where it is not logged counts its cost at least.
 asio::awaitable<void> Api::record(const ChatTarget& target, Outcome outcome,
                                   const env::Usage& usage) {
-  if (usage.input_tokens) {
+  if (usage.input_tokens && !target.passed) {
     services_.tokens.observe(target.model->name, target.prompt_bytes, *usage.input_tokens);
   }
   if (!target.logged) {
@@ -180,8 +179,16 @@ asio::awaitable<void> Api::record(const ChatTarget& target, Outcome outcome,
 }
 
 asio::awaitable<HttpResponse> Api::chat(HttpRequest request, Caller caller) {
+  co_return co_await serve(std::move(request), std::move(caller), env::ApiRoute::chat_completions);
+}
+
+asio::awaitable<HttpResponse> Api::messages(HttpRequest request, Caller caller) {
+  co_return co_await serve(std::move(request), std::move(caller), env::ApiRoute::messages);
+}
+
+asio::awaitable<HttpResponse> Api::serve(HttpRequest request, Caller caller, env::ApiRoute route) {
   const auto start = SteadyClock::now();
-  auto query = env::parse_query(request.body());
+  auto query = parse(route, request.body());
   if (!query) co_return to_response(query.error());
   if (query->is_short_form) {
     co_return error_response(400,
@@ -197,7 +204,7 @@ asio::awaitable<HttpResponse> Api::chat(HttpRequest request, Caller caller) {
   if (auto refused = admit(caller, *query, *options)) co_return std::move(*refused);
   options->query = &*query;
   find_session(caller, *options);
-  ChatRun run{request, *query, start};
+  ChatRun run{request, *query, start, route};
   run.options = std::move(*options);
   auto target = co_await choose_first(run);
   if (!target) co_return to_response(target.error());
@@ -235,16 +242,22 @@ HttpResponse Api::chat_response(ChatRun& run, ChatTarget target, ChatAttempt att
   }
   if (target.logged) {
     add_decision_headers(target.decision, response);
+  } else if (target.passed) {
+    response.headers.emplace_back("x-yardmaster-model", target.model->name);
   } else {
     add_degraded_headers(target.decision, response);
   }
   response.headers.emplace_back("x-yardmaster-attempts", std::to_string(run.attempts));
+  if (const auto cost_usd = cost_of_usage(*target.model, attempt.usage)) {
+    response.headers.emplace_back("x-yardmaster-cost-usd", number_text(*cost_usd));
+  }
   const double overhead_us = std::max(0.0, microseconds_since(run.start) - run.upstream_s * 1e6);
   context_.metrics->overhead.record_us(overhead_us);
   response.headers.emplace_back("x-yardmaster-overhead-us",
                                 std::to_string(static_cast<std::uint64_t>(overhead_us)));
   if (attempt.stream) {
-    response.stream = std::make_unique<ChatStream>(*this, std::move(target), std::move(attempt));
+    response.stream =
+        std::make_unique<ChatStream>(*this, run.route, std::move(target), std::move(attempt));
   }
   return response;
 }

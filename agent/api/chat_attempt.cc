@@ -25,7 +25,7 @@ std::string what_failed(const ChatAttempt& attempt) {
 bool is_overload(unsigned status) { return status == 503 || status == 529; }
 
 /// Reads until the first chunk of a stream is there.
-asio::awaitable<Status> read_first_chunk(env::AnswerStream& stream, env::ChatStreamReader& reader) {
+asio::awaitable<Status> read_first_chunk(env::AnswerStream& stream, env::StreamReader& reader) {
   while (!reader.started()) {
     const auto bytes = co_await stream.read();
     if (!bytes) co_return fail(bytes.error());
@@ -39,6 +39,7 @@ asio::awaitable<Status> read_first_chunk(env::AnswerStream& stream, env::ChatStr
 
 asio::awaitable<void> attempt_stream(env::Upstream& upstream, env::ChatCall call, bool hide_usage,
                                      ChatAttempt& attempt) {
+  const env::ApiRoute route = call.route;
   auto streamed = co_await upstream.stream(std::move(call));
   if (!streamed) {
     attempt.answer = fail(streamed.error());
@@ -51,7 +52,7 @@ asio::awaitable<void> attempt_stream(env::Upstream& upstream, env::ChatCall call
     }
     co_return;
   }
-  attempt.reader = std::make_unique<env::ChatStreamReader>(hide_usage);
+  attempt.reader = env::make_stream_reader(route, hide_usage);
   if (Status begun = co_await read_first_chunk(*streamed->stream, *attempt.reader); !begun) {
     attempt.answer = fail(begun.error());
     co_return;
@@ -86,10 +87,11 @@ asio::awaitable<ChatAttempt> attempt_chat(env::Upstream* upstream, env::ChatCall
     }
     co_return attempt;
   }
+  const env::ApiRoute route = call.route;
   attempt.answer = co_await upstream->chat(std::move(call));
   attempt.wall_s = seconds_since(start);
   if (attempt.success()) {
-    auto usage = env::read_usage(attempt.answer->body);
+    auto usage = env::read_usage(route, attempt.answer->body);
     if (usage) {
       attempt.usage = std::move(*usage);
     } else {

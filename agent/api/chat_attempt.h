@@ -10,8 +10,9 @@
 #include "agent/model_health.h"
 #include "base/decision.h"
 #include "base/result.h"
-#include "env/chat_stream.h"
 #include "env/model_pool.h"
+#include "env/route_usage.h"
+#include "env/stream_reader.h"
 #include "env/upstream.h"
 
 namespace yardmaster::agent {
@@ -29,8 +30,8 @@ struct ChatAttempt {
   /// What came, whatever the status; a stream's has no body. An error: nothing usable came.
   Result<env::ChatAnswer> answer;
 
-  std::unique_ptr<env::AnswerStream> stream;      ///< set where the answer streams, with
-  std::unique_ptr<env::ChatStreamReader> reader;  ///< its first chunk in this
+  std::unique_ptr<env::AnswerStream> stream;  ///< set where the answer streams, with
+  std::unique_ptr<env::StreamReader> reader;  ///< its first chunk in this
 
   env::Usage usage;                     ///< of a whole answer
   double wall_s = 0;                    ///< that the call has taken so far

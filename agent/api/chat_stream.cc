@@ -1,4 +1,4 @@
-// The streamed answers of POST /v1/chat/completions.
+// The streamed answers of models.
 
 #include "agent/api/chat_stream.h"
 
@@ -9,6 +9,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/json/object.hpp>
 
+#include "agent/api/error_shapes.h"
 #include "base/json_text.h"
 
 namespace yardmaster::agent {
@@ -48,7 +49,7 @@ asio::awaitable<void> Api::ChatStream::write_to(BodyWriter& out) {
   if (gone_) co_return;
   std::string end = closing_comment(outcome);
   if (failed && !attempt_.reader->error()) {
-    end += "data: " + error_body(outcome.error, "server_error", {}, "upstream_error") + "\n\n";
+    end += error_event(route_, outcome.error);
   }
   end += attempt_.reader->end();
   co_await out.write(end);
@@ -61,7 +62,7 @@ asio::awaitable<void> Api::ChatStream::write_to(BodyWriter& out) {
 /// Hands on what comes until the end, [DONE], or a failure. The client's speed is the upstream's:
 /// the next bytes are read when these have been taken.
 asio::awaitable<void> Api::ChatStream::pass_on(BodyWriter& out) {
-  env::ChatStreamReader& reader = *attempt_.reader;
+  env::StreamReader& reader = *attempt_.reader;
   while (true) {
     if (reader.has_ready()) {
       const auto start = SteadyClock::now();
@@ -76,7 +77,10 @@ asio::awaitable<void> Api::ChatStream::pass_on(BodyWriter& out) {
       failure_ = bytes.error().message;
       co_return;
     }
-    if (bytes->empty()) co_return;
+    if (bytes->empty()) {
+      if (Status whole = reader.finish(); !whole) failure_ = whole.error().message;
+      co_return;
+    }
     if (Status taken = reader.take(*bytes); !taken) {
       failure_ = taken.error().message;
       co_return;

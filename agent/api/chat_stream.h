@@ -15,6 +15,7 @@ struct Api::ChatTarget {
   Decision decision;
   const env::ModelSpec* model = nullptr;
   bool logged = false;
+  bool passed = false;             ///< nothing was decided: the client named the model, for no chat
   std::uint64_t prompt_bytes = 0;  ///< of the query
 };
 
@@ -23,6 +24,7 @@ struct Api::ChatRun {
   const HttpRequest& request;
   const env::Query& query;
   std::chrono::steady_clock::time_point start;
+  env::ApiRoute route;
   RouteRequest options = {};
   const RouterService* service = nullptr;  ///< nullptr: the client names the model
 
@@ -38,8 +40,8 @@ struct Api::ChatRun {
 class Api::ChatStream final : public StreamedBody {
  public:
   /// `attempt` has a stream. `api` outlives this.
-  ChatStream(Api& api, ChatTarget target, ChatAttempt attempt)
-      : api_(api), target_(std::move(target)), attempt_(std::move(attempt)) {}
+  ChatStream(Api& api, env::ApiRoute route, ChatTarget target, ChatAttempt attempt)
+      : api_(api), route_(route), target_(std::move(target)), attempt_(std::move(attempt)) {}
 
   boost::asio::awaitable<void> write_to(BodyWriter& out) override;
 
@@ -49,6 +51,7 @@ class Api::ChatStream final : public StreamedBody {
   std::string closing_comment(const Outcome& outcome) const;
 
   Api& api_;
+  env::ApiRoute route_;
   ChatTarget target_;
   ChatAttempt attempt_;
   bool gone_ = false;                               ///< the client is

@@ -4,6 +4,7 @@
 
 #include "env/translation/chat_content.h"
 #include "env/translation/json_access.h"
+#include "env/translation/message_content.h"
 
 namespace yardmaster::env {
 
@@ -69,6 +70,33 @@ std::string beyond_anthropic(const json::object& chat) {
   if (has_entries(chat, "logit_bias")) return "logit_bias";
   if (member(chat, "web_search_options") != nullptr) return "web_search_options";
   return std::string(in_messages(list_in(chat, "messages")));
+}
+
+std::string beyond_openai(const json::object& messages) {
+  for (const char* name : {"mcp_servers", "container"}) {
+    if (member(messages, name) != nullptr) return name;
+  }
+  for (const json::value& tool : list_in(messages, "tools")) {
+    const std::string_view type = tool.is_object() ? text_in(tool.get_object(), "type") : "";
+    if (!type.empty() && type != "custom") return "tool of type " + std::string(type);
+  }
+  const json::value* bound = member(messages, "max_tokens");
+  if (bound != nullptr && bound->is_number() && bound->to_number<double>() < 1) {
+    return "max_tokens 0";
+  }
+  const json::array& turns = list_in(messages, "messages");
+  for (const json::value& turn : turns) {
+    if (!turn.is_object()) continue;
+    for (const json::value& block : list_in(turn.get_object(), "content")) {
+      if (!block.is_object()) continue;
+      if (std::string beyond = block_beyond_openai(block.get_object()); !beyond.empty()) {
+        return beyond;
+      }
+    }
+  }
+  const bool begun = !turns.empty() && turns.back().is_object() &&
+                     text_in(turns.back().get_object(), "role") == "assistant";
+  return begun ? "answer begun by the client, which ends the messages" : "";
 }
 
 }  // namespace yardmaster::env

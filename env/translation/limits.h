@@ -11,4 +11,7 @@ namespace yardmaster::env {
 /// all that matters can be translated.
 std::string beyond_anthropic(const boost::json::object& chat);
 
+/// What a body of /v1/messages has that OpenAI's chat completions have not.
+std::string beyond_openai(const boost::json::object& messages);
+
 }  // namespace yardmaster::env

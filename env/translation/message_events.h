@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "env/chat_stream.h"
+#include "env/stream_reader.h"
 #include "env/translation/stream_translator.h"
 
 namespace yardmaster::env {
@@ -18,7 +18,7 @@ class MessageEventsToChunks final : public StreamTranslator {
  public:
   /// `created` is seconds since 1970.
   explicit MessageEventsToChunks(std::int64_t created,
-                                 std::size_t max_event_bytes = ChatStreamReader::kMaxEventBytes)
+                                 std::size_t max_event_bytes = StreamReader::kMaxEventBytes)
       : StreamTranslator(max_event_bytes), created_(created) {}
 
   Status finish() override;

@@ -186,6 +186,18 @@ TEST_F(ChatAnthropic, ARefusedKeyIsNoFaultOfTheClient) {
   EXPECT_THAT(reply.text, Not(HasSubstr("sk-secret")));
 }
 
+TEST_F(ChatAnthropic, AnAccountWithoutMoneyIsNoFaultOfTheClientEither) {
+  serve([](Peer& peer) {
+    const std::string body = R"({"type":"error","error":{"type":"invalid_request_error","message":)"
+                             R"("Your credit balance is too low to access the Anthropic API."}})";
+    peer.send("HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: " +
+              std::to_string(body.size()) + "\r\n\r\n" + body);
+  });
+  const Reply reply = ask("first");
+  EXPECT_EQ(reply.status, 200u) << reply.text;
+  EXPECT_EQ(reply.header("x-yardmaster-attempts"), "2");
+}
+
 TEST_F(ChatAnthropic, WhatCannotBeTranslatedGoesToOtherModelsAndTheReasonIsSaid) {
   serve([](Peer& peer) { peer.answer(kAnswer); });
   const Reply routed = ask("learning", R"(, "logprobs": true)");

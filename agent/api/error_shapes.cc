@@ -1,0 +1,39 @@
+#include "agent/api/error_shapes.h"
+
+#include <boost/json/object.hpp>
+
+#include "base/json_text.h"
+#include "env/translation/chat_to_message.h"
+
+namespace yardmaster::agent {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr unsigned kBadGateway = 502;
+
+}  // namespace
+
+void shape_error(env::ApiRoute route, HttpResponse& response) {
+  if (route != env::ApiRoute::messages || response.status < 400) return;
+  response.body = env::openai_error_to_anthropic(response.body, response.status);
+  response.content_type = "application/json";
+}
+
+std::string error_event(env::ApiRoute route, std::string_view message) {
+  if (route == env::ApiRoute::messages) {
+    return "event: error\ndata: " + env::anthropic_error(message, kBadGateway) + "\n\n";
+  }
+  if (route == env::ApiRoute::responses) {
+    return "event: error\ndata: " +
+           to_json(json::object{{"type", "error"},
+                                {"code", "upstream_error"},
+                                {"message", message},
+                                {"param", nullptr}}) +
+           "\n\n";
+  }
+  return "data: " + error_body(message, "server_error", {}, "upstream_error") + "\n\n";
+}
+
+}  // namespace yardmaster::agent

@@ -1,0 +1,43 @@
+#include "env/stream_reader.h"
+
+#include "env/chat_stream.h"
+#include "env/message_stream.h"
+#include "env/response_stream.h"
+
+namespace yardmaster::env {
+
+Status StreamReader::take(std::string_view bytes) {
+  if (!splitter_.append(bytes)) {
+    return fail(ErrorCode::io, "an event of the stream is too long");
+  }
+  while (!done()) {
+    const auto event = splitter_.next();
+    if (!event) break;
+    const auto data = sse_data(*event, joined_);
+    if (!data) {
+      pass_on(*event);
+      continue;
+    }
+    if (Status taken = take_event(*event, *data); !taken) return taken;
+  }
+  if (!started_ && ready_.size() > kMaxEventBytes) {
+    return fail(ErrorCode::io, "the stream has comments alone");
+  }
+  return {};
+}
+
+std::unique_ptr<StreamReader> make_stream_reader(ApiRoute route, bool hide_usage) {
+  switch (route) {
+    case ApiRoute::messages:
+      return std::make_unique<MessageStreamReader>();
+    case ApiRoute::responses:
+      return std::make_unique<ResponseStreamReader>();
+    case ApiRoute::chat_completions:
+    case ApiRoute::completions:
+    case ApiRoute::embeddings:
+      break;
+  }
+  return std::make_unique<ChatStreamReader>(hide_usage);
+}
+
+}  // namespace yardmaster::env
