@@ -70,14 +70,18 @@ std::vector<std::string> config_diff(const Config& before, const Config& after) 
 }
 
 std::vector<std::string> needs_restart(const Config& before, const Config& after) {
-  constexpr std::array kFixedSections{"listen", "data_dir", "feedback", "retention", "logging"};
+  // The store joins rows by feedback and objective.metrics.
+  constexpr std::array<std::string_view, 6> kFixedSections{
+      "listen", "data_dir", "feedback", "objective.metrics", "retention", "logging"};
   std::vector<std::string> sections;
   for_each_difference(
       before, after, [&](const std::string& path, const std::string*, const std::string*) {
-        const std::string section = path.substr(0, path.find('.'));
-        const bool fixed = std::find(kFixedSections.begin(), kFixedSections.end(), section) !=
-                           kFixedSections.end();
-        if (fixed && (sections.empty() || sections.back() != section)) sections.push_back(section);
+        const auto fixed = std::find_if(
+            kFixedSections.begin(), kFixedSections.end(), [&](std::string_view section) {
+              return path == section || path.starts_with(std::string(section) + ".");
+            });
+        if (fixed == kFixedSections.end()) return;
+        if (sections.empty() || sections.back() != *fixed) sections.emplace_back(*fixed);
       });
   return sections;
 }

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <atomic>
 #include <future>
 #include <list>
 #include <mutex>
@@ -38,20 +39,23 @@ class Retired {
 
   bool ended() const { return ended_.load(); }
 
-  /// Does not wait for its connections any longer.
-  void finish() {
+  /// Lets it wait for its connections no longer than this.
+  void hurry(std::chrono::milliseconds grace) {
+    grace_ = grace;
     thread_.request_stop();
-    thread_.join();
   }
+
+  void join() { thread_.join(); }
 
  private:
   void end(replay::Store& store, const std::stop_token& stop) {
     const auto deadline = std::chrono::steady_clock::now() + kRetireTime;
-    while (generation_->connections() > 0 && !stop.stop_requested() &&
-           std::chrono::steady_clock::now() < deadline) {
+    // What was accepted at the last moment is a connection by the first look.
+    do {
       std::this_thread::sleep_for(kRetirePoll);
-    }
-    generation_->drain(std::chrono::milliseconds(0));
+    } while (generation_->connections() > 0 && !stop.stop_requested() &&
+             std::chrono::steady_clock::now() < deadline);
+    generation_->drain(grace_);
     // Answers of a store that hangs would find the threads gone, so then they stay.
     if (!has_answered(store)) return;
     generation_->join();
@@ -61,6 +65,7 @@ class Retired {
 
   std::unique_ptr<Generation> generation_;
   std::atomic<bool> ended_ = false;
+  std::atomic<std::chrono::milliseconds> grace_{std::chrono::milliseconds(0)};
   std::jthread thread_;
 };
 
@@ -80,7 +85,7 @@ class RunningDaemon final : public Daemon {
 
   const DaemonOptions options_;
   std::uint16_t port_ = 0;
-  std::mutex mutex_;  // of reloads and of the end
+  std::mutex mutex_;  // held for a reload, and to mark the end
   std::unique_ptr<replay::Store> store_;
   std::unique_ptr<Generation> generation_;
   std::list<Retired> retired_;
@@ -128,6 +133,7 @@ Result<std::vector<std::string>> RunningDaemon::reload() {
 
   generation_->stop_learning();
   if (Status started = start_next(**next, generation_.get()); !started) {
+    next->reset();  // first, since it has taken the store's news of rows
     generation_->resume_learning();
     return fail(started.error());
   }
@@ -140,10 +146,15 @@ Result<std::vector<std::string>> RunningDaemon::reload() {
 }
 
 void RunningDaemon::stop(std::chrono::milliseconds grace) {
-  const std::lock_guard lock(mutex_);
-  if (std::exchange(stopped_, true)) return;
-  for (Retired& each : retired_) each.finish();
+  {
+    // A reload under way is waited for; none begins any more, also not one that a thread that is
+    // waited for below would begin.
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(stopped_, true)) return;
+  }
+  for (Retired& each : retired_) each.hurry(grace);
   if (generation_) generation_->drain(grace);
+  for (Retired& each : retired_) each.join();
   // Its answers go to the io threads, so it goes before they do.
   store_.reset();
   if (generation_) generation_->join();

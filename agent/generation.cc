@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
+#include <future>
 #include <random>
 #include <thread>
 #include <utility>
@@ -51,7 +52,12 @@ class IoThread {
 
   /// Accepts no more; each connection is closed after its next answer.
   void retire() {
-    asio::post(io_, [this] { server_->retire(); });
+    std::promise<void> retired;
+    asio::post(io_, [this, &retired] {
+      server_->retire();
+      retired.set_value();
+    });
+    retired.get_future().wait();
   }
 
   void run() {
@@ -103,13 +109,13 @@ Result<std::unique_ptr<Generation>> Generation::make(const Config& config) {
 Status Generation::start(replay::Store& store, Generation* before, const std::stop_token& stop,
                          ReloadFunction reload) {
   store_ = &store;
-  if (Status learning = start_learning(stop); !learning) return learning;
-  if (before != nullptr && before->learner_->paused()) learner_->pause();
+  const bool paused = before != nullptr && before->learner_->paused();
+  if (Status learning = start_learning(stop, paused); !learning) return learning;
   return start_serving(before, std::move(reload));
 }
 
 /// Serving starts with everything learned that the store holds.
-Status Generation::start_learning(const std::stop_token& stop) {
+Status Generation::start_learning(const std::stop_token& stop, bool paused) {
   if (Status settled = assembly_.settle_encoders(*store_); !settled) return settled;
   auto learners = assembly_.make_learners();
   if (!learners) return fail(learners.error());
@@ -118,7 +124,7 @@ Status Generation::start_learning(const std::stop_token& stop) {
   for (const auto& learner : *learners) {
     for (const std::string& refused : learner->recover(*store_)) spdlog::warn("{}", refused);
   }
-  const Status learned = learn_to_head(*learners, *store_, nullptr, stop);
+  const Status learned = paused ? Status() : learn_to_head(*learners, *store_, nullptr, stop);
   if (stop.stop_requested()) return fail(ErrorCode::unavailable, "stopped while starting");
   if (!learned) {
     spdlog::error("learner: {}; serving with what was learned", learned.error().message);
@@ -135,8 +141,10 @@ Status Generation::start_learning(const std::stop_token& stop) {
         policy ? std::move(*policy) : PublishedPolicy{nullptr, learner->version()}));
     slots.push_back(slots_.back().get());
   }
+  LearnerThreadOptions options = assembly_.learner_options();
+  options.paused = paused;
   learner_ = std::make_unique<LearnerThread>(std::move(*learners), std::move(slots), *store_,
-                                             assembly_.learner_options(), std::move(*successions));
+                                             std::move(options), std::move(*successions));
   return {};
 }
 
@@ -154,7 +162,11 @@ Status Generation::start_serving(Generation* before, ReloadFunction reload) {
       !counted) {
     return counted;
   }
-  if (Status known = restore_sessions(*store_, services_->clock(), services_->sessions); !known) {
+  if (before != nullptr) {
+    services_->sessions =
+        std::make_unique<Sessions>(config_.sessions, *before->services_->sessions);
+  } else if (Status known = restore_sessions(*store_, services_->clock(), *services_->sessions);
+             !known) {
     return known;
   }
   services_->reload = std::move(reload);
@@ -181,12 +193,17 @@ Status Generation::start_serving(Generation* before, ReloadFunction reload) {
 
 std::uint16_t Generation::port() const { return threads_.front()->port(); }
 
-void Generation::stop_learning() { learner_->stop(); }
+void Generation::stop_learning() {
+  services_->retired.store(true);
+  learner_->stop();
+}
 
-void Generation::resume_learning() { learner_->start(); }
+void Generation::resume_learning() {
+  learner_->start();
+  services_->retired.store(false);
+}
 
 void Generation::retire() {
-  services_->retired.store(true);
   for (const auto& thread : threads_) thread->retire();
 }
 

@@ -41,11 +41,13 @@ class Generation {
   const Assembly& assembly() const { return assembly_; }
   std::uint16_t port() const;
 
-  /// Saves what was learned and learns no more, while the policies go on serving; and the reverse.
+  /// Saves what was learned and learns no more, while the policies go on serving and the routes of
+  /// the admin API ask to come again; and the reverse.
   void stop_learning();
   void resume_learning();
 
-  /// Accepts no more connections; each one there is closed after its next answer.
+  /// Accepts no more connections; each one there is closed after its next answer. Blocks until that
+  /// holds; not to be called on an io thread.
   void retire();
   std::size_t connections() const;
 
@@ -57,7 +59,7 @@ class Generation {
 
  private:
   Generation(const Config& config, Assembly assembly);
-  Status start_learning(const std::stop_token& stop);
+  Status start_learning(const std::stop_token& stop, bool paused);
   Status start_serving(Generation* before, ReloadFunction reload);
 
   const Config config_;

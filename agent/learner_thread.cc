@@ -49,6 +49,7 @@ LearnerThread::LearnerThread(std::vector<std::unique_ptr<RouterLearner>> learner
     lowest = std::min(lowest, learner->version());
   }
   version_.store(lowest, std::memory_order_relaxed);
+  paused_ = options_.paused;
   last_save_ = std::chrono::steady_clock::now();
   start();
 }
@@ -57,8 +58,12 @@ LearnerThread::~LearnerThread() { stop(); }
 
 void LearnerThread::start() {
   if (thread_.joinable()) return;
-  stopping_ = false;
-  rows_waiting_ = true;
+  const std::lock_guard alone(taskless_);
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = stopped_ = false;
+    rows_waiting_ = true;
+  }
   keep_rows();
   store_.on_rows([this](std::uint64_t) {
     {
@@ -80,6 +85,14 @@ void LearnerThread::stop() {
   }
   wake_.notify_one();
   thread_.join();
+  std::vector<std::function<void()>> left;
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+    left = std::exchange(tasks_, {});
+  }
+  const std::lock_guard alone(taskless_);
+  for (const auto& task : left) task();
 }
 
 void LearnerThread::pause() {
@@ -184,9 +197,14 @@ std::vector<const Succession*> LearnerThread::successions() const {
 void LearnerThread::post(std::function<void()> task) {
   {
     const std::lock_guard lock(mutex_);
-    tasks_.push_back(std::move(task));
+    if (!stopped_) {
+      tasks_.push_back(std::move(task));
+      wake_.notify_one();
+      return;
+    }
   }
-  wake_.notify_one();
+  const std::lock_guard alone(taskless_);
+  task();
 }
 
 void LearnerThread::run() {

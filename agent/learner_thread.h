@@ -22,6 +22,7 @@ struct LearnerThreadOptions {
   std::chrono::milliseconds publish_interval{20};  ///< shortest time between two policies served
   std::chrono::milliseconds snapshot_interval{60'000};  ///< between snapshots on disk, if rows came
   std::uint64_t snapshot_rows = 10'000;                 ///< or so many rows, whichever is first
+  bool paused = false;                                  ///< at the start
 };
 
 /// The one thread that learns, at the scheduler's lowest priority: reads the store's new rows,
@@ -38,8 +39,8 @@ class LearnerThread {
   ~LearnerThread();
 
   /// Ends the thread after the rows at hand, with a last snapshot; what is published keeps serving.
-  /// Afterwards only start(), paused() and what any thread may read are of use. Both are safe to
-  /// repeat, by one thread at a time.
+  /// Afterwards checkpoint(), status() and the like are done on the caller's thread. Both are safe
+  /// to repeat, by one thread at a time.
   void stop();
   void start();
 
@@ -110,6 +111,8 @@ class LearnerThread {
   bool rows_waiting_ = true;                  // guarded by mutex_
   bool paused_ = false;                       // guarded by mutex_
   bool stopping_ = false;                     // guarded by mutex_
+  bool stopped_ = true;                       // guarded by mutex_: no thread takes tasks
+  std::mutex taskless_;                       // held for what is done without the thread
   std::thread thread_;
 };
 

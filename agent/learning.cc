@@ -75,7 +75,7 @@ std::vector<std::string> RouterLearner::recover(const replay::Store& store) {
 Status RouterLearner::load_pinned() {
   auto learner = policies::make_learner(spec_.policy, spec_.options);
   if (!learner) return fail(learner.error());
-  const auto version = snapshots_.load_pinned(**learner);
+  const auto version = snapshots_.load_pinned(**learner, store_->stats().rows);
   if (!version) return fail(version.error());
   if (!*version) return {};
   for (const std::string& model : spec_.options.models) (*learner)->add_arm(model);

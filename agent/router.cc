@@ -81,7 +81,7 @@ Result<Routed> Router::decide(const RouteRequest& request, const PublishedPolicy
   decision.id = DecisionId::make(now, rng);
   decision.time = now;
   decision.router = settings_.name;
-  if (request.session.in_session()) decision.session_id = request.session.id;
+  decision.session_id = request.session_id();
   describe(request, policy, decision);
   decision.weights = *weights_used;
   decision.policy_version = policy.version;
@@ -90,7 +90,8 @@ Result<Routed> Router::decide(const RouteRequest& request, const PublishedPolicy
   const env::Observation observation{decision.features.values, choice.views, decision.weights,
                                      decisions};
   if (pacer_) {
-    const Status asked = ask_within_budget(policy, observation, rng, choice, routed);
+    const Status asked =
+        ask_within_budget(policy, observation, request.explain, rng, choice, routed);
     if (!asked) return fail(asked.error());
   } else {
     routed.policy_failed = !ask_policy(policy, observation, request.explain, routed);
@@ -103,8 +104,9 @@ Result<Routed> Router::decide(const RouteRequest& request, const PublishedPolicy
   } else if (!policy.policy->has_expectations()) {
     routed.scores.clear();
   }
-  keep_model(request, choice, routed);
-  apply_mode(choice.baseline, share_of(request), rng, routed);
+  const double share = share_of(request);
+  if (share > 0) keep_model(request, choice, routed);
+  apply_mode(choice.baseline, share, rng, routed);
 
   routed.model = choice.models[decision.chosen];
   decision.price_reference = routed.model->price_reference();
@@ -196,10 +198,10 @@ bool Router::ask_policy(const PublishedPolicy& policy, const env::Observation& o
 
 /// The same at the budget's price; leaves in `choice` what the ceiling leaves.
 Status Router::ask_within_budget(const PublishedPolicy& policy, const env::Observation& observation,
-                                 Rng& rng, Choice& choice, Routed& routed) const {
+                                 bool explain, Rng& rng, Choice& choice, Routed& routed) const {
   Decision& decision = routed.decision;
   const policies::Policy* asked = observation.features.empty() ? nullptr : policy.policy.get();
-  auto paced = choose_within_budget(*pacer_, asked, observation, decision.time, rng);
+  auto paced = choose_within_budget(*pacer_, asked, observation, decision.time, rng, explain);
   if (!paced) return fail(paced.error());
   for (const PacedChoice::Over& over : paced->over) {
     decision.filtered.push_back(

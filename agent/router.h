@@ -46,7 +46,12 @@ struct RouteRequest {
   std::optional<double> cost_weight;
   SessionKey session;
   std::optional<SessionTurn> last_turn;  ///< of the session; nothing: the choice is free
-  KeyHold hold;                          ///< of the key that asks: it bounds the models
+
+  /// What the decision is logged with; empty: of no conversation, or of one that just begins.
+  const std::string& session_id() const {
+    return session.given.empty() && last_turn ? last_turn->session_id : session.given;
+  }
+  KeyHold hold;  ///< of the key that asks: it bounds the models
 
   /// Made ahead, for a slow encoder: nothing means that the router encodes the query itself, empty
   /// that it could not be encoded, and that the baseline serves it. The same for the encoder that
@@ -129,7 +134,7 @@ class Router {
   bool ask_policy(const PublishedPolicy& policy, const env::Observation& observation, bool explain,
                   Routed& routed) const;
   Status ask_within_budget(const PublishedPolicy& policy, const env::Observation& observation,
-                           Rng& rng, Choice& choice, Routed& routed) const;
+                           bool explain, Rng& rng, Choice& choice, Routed& routed) const;
   void keep_model(const RouteRequest& request, const Choice& choice, Routed& routed) const;
   double share_of(const RouteRequest& request) const;
   void apply_mode(std::size_t baseline, double share, Rng& rng, Routed& routed) const;

@@ -11,49 +11,60 @@ namespace {
 
 constexpr std::uint64_t kDecisionsRead = 20'000;
 
-/// FNV-1a: the same on every machine and in every version, since ids made of it are stored.
-std::uint64_t hash_more(std::uint64_t hash, std::string_view bytes) {
-  for (const char byte : bytes) {
-    hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
+std::string key_of(std::uint64_t conversation, std::string_view caller, const env::Query& query) {
+  if (conversation == 0) return {};
+  std::string key = "auto-";
+  char digits[20];
+  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(conversation));
+  key += digits;
+  for (const std::string_view part :
+       {caller, std::string_view(query.user), std::string_view(query.prompt_cache_key)}) {
+    key += '/';
+    key += part;
   }
-  return (hash ^ 0xff) * 0x100000001b3;  // so that "ab", "c" is not "a", "bc"
+  return key;
 }
 
 }  // namespace
 
 SessionKey session_key(std::string_view given, std::string_view caller, const env::Query& query) {
-  if (!given.empty()) return {std::string(given), true};
-  if (query.is_short_form) return {};
-  std::uint64_t hash = 0xcbf29ce484222325;
-  hash = hash_more(hash, caller);
-  hash = hash_more(hash, query.user);
-  hash = hash_more(hash, query.prompt_cache_key);
-  hash = hash_more(hash, query.beginning);
-  char id[32];
-  std::snprintf(id, sizeof id, "auto-%016llx", static_cast<unsigned long long>(hash));
-  return {id, query.has_answers};
+  const std::string id(given);
+  if (!id.empty()) return {id, id, id};
+  return {key_of(query.continues, caller, query), key_of(query.conversation, caller, query), {}};
 }
 
-std::optional<SessionTurn> Sessions::find(const SessionKey& key, Timestamp now) {
-  if (!settings_.enabled || !key.in_session()) return std::nullopt;
+Sessions::Sessions(SessionSettings settings, const Sessions& before) : settings_(settings) {
+  const std::lock_guard lock(before.mutex_);
+  for (auto entry = before.latest_.rbegin(); entry != before.latest_.rend(); ++entry) {
+    put(entry->first, entry->second);
+  }
+}
+
+std::optional<SessionTurn> Sessions::find(const SessionKey& key, std::string_view router,
+                                          Timestamp now) const {
+  if (!settings_.enabled || key.latest.empty()) return std::nullopt;
   const std::lock_guard lock(mutex_);
-  const auto found = by_id_.find(key.id);
+  const auto found = by_id_.find(key.latest);
   if (found == by_id_.end()) return std::nullopt;
   const SessionTurn& turn = found->second->second;
-  if (now - turn.time > settings_.idle) return std::nullopt;
+  if (turn.router != router || now - turn.time > settings_.idle) return std::nullopt;
   return turn;
 }
 
 void Sessions::record(const SessionKey& key, SessionTurn turn) {
-  if (!settings_.enabled || key.id.empty()) return;
+  if (!settings_.enabled || key.next.empty()) return;
   const std::lock_guard lock(mutex_);
-  const auto found = by_id_.find(key.id);
+  put(key.next, std::move(turn));
+}
+
+void Sessions::put(const std::string& key, SessionTurn turn) {
+  const auto found = by_id_.find(key);
   if (found != by_id_.end()) {
     found->second->second = std::move(turn);
     latest_.splice(latest_.begin(), latest_, found->second);
     return;
   }
-  latest_.emplace_front(key.id, std::move(turn));
+  latest_.emplace_front(key, std::move(turn));
   by_id_.emplace(latest_.front().first, latest_.begin());
   if (latest_.size() <= settings_.max) return;
   by_id_.erase(latest_.back().first);
@@ -71,9 +82,13 @@ Status restore_sessions(const replay::Store& store, Timestamp now, Sessions& ses
   const std::uint64_t from = end - std::min(end - 1, kDecisionsRead);
   return store.for_each_decision(from, [&](const DecisionRecord& record) {
     const Decision& decision = record.decision;
-    if (decision.session_id.empty() || now - decision.time > sessions.settings().idle) return true;
-    sessions.record({decision.session_id, true}, {decision.model(), decision.estimated_input_tokens,
-                                                  decision.time, decision.would_choose.empty()});
+    const std::string& id = decision.session_id;
+    const bool named_by_client = decision.router.empty();  // the model was
+    if (id.empty() || named_by_client || now - decision.time > sessions.settings().idle)
+      return true;
+    sessions.record({id, id, id},
+                    {decision.router, decision.model(), decision.estimated_input_tokens,
+                     decision.time, decision.would_choose.empty(), id});
     return true;
   });
 }

@@ -30,22 +30,24 @@ struct SessionSettings {
 
 /// The latest turn of a conversation.
 struct SessionTurn {
+  std::string router;
   std::string model;
   std::uint64_t prompt_tokens = 0;  ///< estimated; what the model's prompt cache may hold
   Timestamp time;
-  bool by_policy = true;  ///< false: of the part of the traffic that the baseline serves
+  bool by_policy = true;   ///< false: of the part of the traffic that the baseline serves
+  std::string session_id;  ///< that the conversation's decisions are logged with
 };
 
-/// Which conversation a query belongs to.
+/// Where a conversation's latest turn is found, and where the present one is put.
 struct SessionKey {
-  std::string id;          ///< empty: none
-  bool continued = false;  ///< it has turns before this one, or its id was given
-  bool in_session() const { return !id.empty() && continued; }
+  std::string latest;  ///< empty: it has none
+  std::string next;    ///< empty: it cannot go on
+  std::string given;   ///< the id that the client gave, if it did
 };
 
-/// The id that the client gave; otherwise one made of the caller and of what stays the same in
-/// every turn of a conversation: user, prompt_cache_key, the first instruction and the first turn
-/// of the user. Not of `user` alone, which whole applications share.
+/// By the id that the client gave; otherwise by the messages: a request goes on with the
+/// conversation whose request had all of them up to the last answer, of the same caller, `user` and
+/// `prompt_cache_key`. Examples in a prompt are no conversation, since nobody asked them.
 SessionKey session_key(std::string_view given, std::string_view caller, const env::Query& query);
 
 /// The conversations that are going on. Thread-safe.
@@ -53,10 +55,14 @@ class Sessions {
  public:
   explicit Sessions(SessionSettings settings) : settings_(settings) {}
 
+  /// Those of `before` go on, by new settings.
+  Sessions(SessionSettings settings, const Sessions& before);
+
   const SessionSettings& settings() const { return settings_; }
 
-  /// The latest turn; nothing where it is not known, or idle for too long.
-  std::optional<SessionTurn> find(const SessionKey& key, Timestamp now);
+  /// The latest turn at that router; nothing where it is not known, or idle for too long.
+  std::optional<SessionTurn> find(const SessionKey& key, std::string_view router,
+                                  Timestamp now) const;
 
   void record(const SessionKey& key, SessionTurn turn);
 
@@ -65,14 +71,16 @@ class Sessions {
  private:
   using Entry = std::pair<std::string, SessionTurn>;
 
+  void put(const std::string& key, SessionTurn turn);
+
   const SessionSettings settings_;
   mutable std::mutex mutex_;
   std::list<Entry> latest_;  // most recent first; guarded by mutex_, like by_id_
   std::unordered_map<std::string_view, std::list<Entry>::iterator> by_id_;  // keys in latest_
 };
 
-/// Records the latest turns of conversations among the store's newest decisions. Fails as reading
-/// them does.
+/// Records the latest turns of the conversations that clients gave ids, among the store's newest
+/// decisions. Fails as reading them does.
 Status restore_sessions(const replay::Store& store, Timestamp now, Sessions& sessions);
 
 }  // namespace yardmaster::agent

@@ -195,7 +195,8 @@ Status Snapshots::pin(std::uint64_t version) {
                                         (there.empty() ? "" : "; there are " + there));
 }
 
-Result<std::optional<std::uint64_t>> Snapshots::load_pinned(policies::Learner& learner) const {
+Result<std::optional<std::uint64_t>> Snapshots::load_pinned(policies::Learner& learner,
+                                                            std::uint64_t newest_row) const {
   const fs::path path = pinned_file();
   if (!fs::exists(path)) return std::optional<std::uint64_t>();
   const Result<std::string> bytes = read_file(path);
@@ -205,6 +206,11 @@ Result<std::optional<std::uint64_t>> Snapshots::load_pinned(policies::Learner& l
   if (parsed->fingerprint != fingerprint_) {
     return fail(ErrorCode::unsupported,
                 path.string() + " is of another policy, encoder or setting than the config's");
+  }
+  if (parsed->version > newest_row) {
+    return fail(ErrorCode::conflict,
+                path.string() + " has learned " + std::to_string(parsed->version) +
+                    " rows, but the store has only " + std::to_string(newest_row));
   }
   std::istringstream state{std::string(parsed->state)};
   if (Status restored = learner.load(state); !restored) return fail(restored.error());

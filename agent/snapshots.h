@@ -55,9 +55,11 @@ class Snapshots {
   /// old ones. Fails with not_found where there is none of that version, and as save().
   Status pin(std::uint64_t version);
 
-  /// Loads the pinned state. Returns its version; nothing: none is pinned. Fails with corrupt,
-  /// io or unsupported where the file cannot be used, and as Learner::load().
-  Result<std::optional<std::uint64_t>> load_pinned(policies::Learner& learner) const;
+  /// Loads the pinned state. Returns its version; nothing: none is pinned. Fails with corrupt, io
+  /// or unsupported where the file cannot be used, with conflict where it has learned rows beyond
+  /// `newest_row`, and as Learner::load().
+  Result<std::optional<std::uint64_t>> load_pinned(policies::Learner& learner,
+                                                   std::uint64_t newest_row) const;
 
   void unpin();
 

@@ -1,7 +1,7 @@
 // Whether keeping a conversation's model pays: simulated conversations of 2 to 9 turns, whose
 // prompts grow and now and then change their subject, served by the router and the default policy
-// as they learn. `sessions_bench [SEEDS]` prints, for each way of choosing, the means over all turns
-// with 95% intervals over seeds.
+// as they learn. `sessions_bench [SEEDS]` prints, for each way of choosing, the means over all
+// turns with 95% intervals over seeds.
 //
 //   sessions   the daemon's default: a switch must gain more than the prompt cache that it loses
 //   free       every turn is a choice of its own
@@ -24,8 +24,8 @@ namespace {
 using namespace yardmaster;
 
 constexpr std::size_t kConversations = 1500;
-constexpr double kDrift = 0.2;            // of a turn's subject
-constexpr double kSystemTokens = 800;     // instructions and tools, in every prompt
+constexpr double kDrift = 0.2;         // of a turn's subject
+constexpr double kSystemTokens = 800;  // instructions and tools, in every prompt
 constexpr double kBytesPerToken = 4;
 constexpr ObjectiveWeights kWeights{30, 0};
 
@@ -51,7 +51,8 @@ class Replay {
     options.dimension = encoder_->dimension();
     options.seed = seed;
     for (const env::ModelSpec& model : pool_.models()) options.models.push_back(model.name);
-    learner_ = std::move(policies::make_learner(std::string(policies::kDefaultPolicy), options).value());
+    learner_ =
+        std::move(policies::make_learner(std::string(policies::kDefaultPolicy), options).value());
     agent::RouterSettings settings;
     settings.name = "auto";
     settings.weights = kWeights;
@@ -89,7 +90,7 @@ class Replay {
                    std::optional<agent::SessionTurn>& last) {
     agent::RouteRequest request;
     request.query = &query;
-    request.session = {"s", true};
+    request.session.given = "s";
     if (keeps_) request.last_turn = last;
     ++turns_;
     const auto routed = router_->decide(request, {learner_->snapshot(), turns_}, turns_,
@@ -98,14 +99,15 @@ class Replay {
     const env::SimulatedOutcome outcome = world_.outcome(text, model);
     const bool stayed = last && last->model == model.name;
     const double cached = stayed ? static_cast<double>(last->prompt_tokens) : 0;
-    const double cost = *model.cost_usd(prompt_tokens, outcome.output_tokens) -
-                        model.cache_saving_usd(cached);
+    const double cost =
+        *model.cost_usd(prompt_tokens, outcome.output_tokens) - model.cache_saving_usd(cached);
     sum_.quality += outcome.quality;
     sum_.cost_usd += cost;
     sum_.reward += outcome.quality - kWeights.cost * cost;
     sum_.switches += last && !stayed ? 1 : 0;
     learn(routed->decision, outcome.quality, cost);
-    last = agent::SessionTurn{model.name, static_cast<std::uint64_t>(prompt_tokens), Timestamp()};
+    last = agent::SessionTurn{"auto", model.name, static_cast<std::uint64_t>(prompt_tokens),
+                              {},     true,       ""};
     return outcome.output_tokens;
   }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/json.hpp>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "env/query_text.h"
@@ -238,7 +239,7 @@ class BodyReader {
     const auto is_instruction = [](const json::value& message) {
       return role_of(message) == "system" || role_of(message) == "developer";
     };
-    read_beginning(messages);
+    hash_conversation(messages);
     append_message(messages[asked]);
     for (std::size_t i = 0; i < messages.size(); ++i) {
       if (i != asked && is_instruction(messages[i])) append_message(messages[i]);
@@ -249,28 +250,28 @@ class BodyReader {
     return {};
   }
 
-  void read_beginning(const json::array& messages) {
-    bool instructed = false, asked = false;
+  /// Hashes that are kept in memory alone, so they need not be the same elsewhere.
+  void hash_conversation(const json::array& messages) {
+    const auto add = [](std::uint64_t& hash, std::string_view text) {
+      hash = (hash ^ std::hash<std::string_view>{}(text)) * 0x9e3779b97f4a7c15 + 1;
+    };
+    std::uint64_t hash = 1;
     for (const json::value& message : messages) {
       const std::string_view role = role_of(message);
-      bool& seen = role == "user" ? asked : instructed;
-      if (role == "assistant") query_.has_answers = true;
-      if (seen || (role != "user" && role != "system" && role != "developer")) continue;
-      seen = true;
+      if (role == "assistant") query_.continues = hash;
+      add(hash, role);
       const json::value* content = member(message.get_object(), "content");
       if (content == nullptr) continue;
-      const std::string_view text =
-          content->is_string() ? content->get_string() : first_text(*content);
-      query_.beginning += text.substr(0, kBeginningBytes);
-      query_.beginning += '\n';
+      if (content->is_string()) {
+        add(hash, content->get_string());
+        continue;
+      }
+      for (const json::value& part : content->get_array()) {
+        if (part.get_object().at("type") == "text")
+          add(hash, part.get_object().at("text").get_string());
+      }
     }
-  }
-
-  static std::string_view first_text(const json::value& content) {
-    for (const json::value& part : content.get_array()) {
-      if (part.get_object().at("type") == "text") return part.get_object().at("text").get_string();
-    }
-    return {};
+    query_.conversation = hash;
   }
 
   Status check_message(const json::value& message, const std::string& path) {

@@ -12,12 +12,12 @@ namespace yardmaster::env {
 /// What the router knows of one request of a client.
 struct Query {
   std::string text;  ///< last user turn first, then system and earlier turns, cut to a budget
-  std::string requested_model;   ///< the body's "model"; empty if absent
-  std::string user;              ///< the body's "user"; empty if absent
-  std::string prompt_cache_key;  ///< likewise
-  std::string beginning;  ///< of the conversation: its first instruction and the first turn of the
-                          ///< user, cut to kBeginningBytes each; the same in each of its turns
-  bool has_answers = false;        ///< the conversation has answers of a model already
+  std::string requested_model;     ///< the body's "model"; empty if absent
+  std::string user;                ///< the body's "user"; empty if absent
+  std::string prompt_cache_key;    ///< likewise
+  std::uint64_t conversation = 0;  ///< a hash of all messages; 0: none (the short form)
+  std::uint64_t continues = 0;     ///< of those before the last answer of a model: the
+                                   ///< `conversation` of the request that it answered; 0: no answer
   std::uint32_t turns = 1;         ///< messages in the conversation
   std::uint64_t prompt_bytes = 0;  ///< of all messages and tools, uncut: for the token estimate
   std::optional<std::uint32_t> max_output_tokens;
@@ -33,9 +33,6 @@ struct Query {
   std::string beyond_openai;         ///< the same of OpenAI's chat completions
   std::uint32_t unknown_fields = 0;  ///< fields that neither OpenAI's API nor ours defines
 };
-
-/// What of a message is enough to tell conversations apart.
-inline constexpr std::size_t kBeginningBytes = 1024;
 
 /// Reads a body of /v1/chat/completions or /v1/route ({"query": "..."} as a short form).
 /// Thread-safe. `text_budget_bytes` bounds `Query::text`; the cut never splits a character.

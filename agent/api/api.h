@@ -66,6 +66,7 @@ class Api {
   const PublishedPolicy& policy_of(const RouterService& service);
   Result<Routed> decide(const RouterService& service, const RouteRequest& request);
   void find_session(const Caller& caller, RouteRequest& request);
+  void find_turn(const RouterService& service, RouteRequest& request);
   void remember_turn(const RouteRequest& request, const Decision& decision);
   void take_back(const RouterService& service, const Routed& routed);
   void count_decision(const Routed& routed, bool logged);

@@ -40,7 +40,7 @@ Decision Api::direct_decision(const env::ModelSpec& model, const RouteRequest& o
   Decision decision;
   decision.time = services_.clock();
   decision.id = DecisionId::make(decision.time, context_.rng);
-  if (options.session.in_session()) decision.session_id = options.session.id;
+  decision.session_id = options.session_id();
   decision.candidates = {model.name};
   decision.propensities = {1.0};
   const RouterService& first = services_.routers.front();
@@ -55,11 +55,11 @@ Decision Api::direct_decision(const env::ModelSpec& model, const RouteRequest& o
 /// The router of that name chooses; a model's name is taken as it is.
 asio::awaitable<Result<Api::ChatTarget>> Api::choose_first(ChatRun& run) {
   run.service = services_.find_router(run.query.requested_model);
-  run.options.query = &run.query;
   run.options.needs_upstream = true;
   run.options.down = services_.health.down(SteadyClock::now());
   if (run.service == nullptr) co_return co_await choose_named(run);
   run.options.baseline_only = services_.store_failed.load(std::memory_order_relaxed);
+  find_turn(*run.service, run.options);
   co_await encode(*run.service, run.options);
   co_return co_await choose_routed(run);
 }
@@ -203,9 +203,10 @@ asio::awaitable<HttpResponse> Api::serve(HttpRequest request, Caller caller, env
   if (!options) co_return to_response(options.error());
   if (auto refused = admit(caller, *query, *options)) co_return std::move(*refused);
   options->query = &*query;
-  find_session(caller, *options);
   ChatRun run{request, *query, start, route};
   run.options = std::move(*options);
+  run.options.query = &run.query;
+  find_session(caller, run.options);
   auto target = co_await choose_first(run);
   if (!target) co_return to_response(target.error());
   co_return co_await answer_chat(run, std::move(*target));

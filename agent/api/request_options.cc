@@ -38,7 +38,7 @@ std::string_view header(const HttpRequest& request, std::string_view name) {
 Result<RouteRequest> read_route_headers(const HttpRequest& request) {
   RouteRequest options;
   const std::string_view session = header(request, "x-session-id");
-  options.session = {std::string(session), !session.empty()};
+  options.session.given = session;
   if (session.size() > kMaxSessionIdBytes) {
     return fail(ErrorCode::invalid_argument, "x-session-id is longer than 256 bytes; shorten it");
   }

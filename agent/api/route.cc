@@ -103,15 +103,25 @@ Result<Routed> Api::decide(const RouterService& service, const RouteRequest& req
                                 services_.clock(), context_.rng);
 }
 
-/// Which conversation it is, and which model answered its latest turn.
 void Api::find_session(const Caller& caller, RouteRequest& request) {
-  request.session = session_key(request.session.id, caller.name, *request.query);
-  request.last_turn = services_.sessions.find(request.session, services_.clock());
+  request.session = session_key(request.session.given, caller.name, *request.query);
+}
+
+void Api::find_turn(const RouterService& service, RouteRequest& request) {
+  request.last_turn =
+      services_.sessions->find(request.session, service.router->settings().name, services_.clock());
 }
 
 void Api::remember_turn(const RouteRequest& request, const Decision& decision) {
-  services_.sessions.record(request.session, {decision.model(), decision.estimated_input_tokens,
-                                              decision.time, decision.would_choose.empty()});
+  SessionTurn turn{
+      decision.router,    decision.model(), decision.estimated_input_tokens, decision.time, true,
+      decision.session_id};
+  if (turn.session_id.empty()) turn.session_id = request.session.next.substr(0, 21);
+  // A baseline that steps in says nothing of which part of the traffic it is.
+  const bool stays = request.baseline_only && request.last_turn;
+  turn.by_policy =
+      stays ? request.last_turn->by_policy : request.baseline_only || decision.would_choose.empty();
+  services_.sessions->record(request.session, std::move(turn));
 }
 
 void Api::take_back(const RouterService& service, const Routed& routed) {
@@ -162,6 +172,7 @@ asio::awaitable<HttpResponse> Api::route(HttpRequest request, Caller caller) {
   options->down = services_.health.down(std::chrono::steady_clock::now());
   options->baseline_only = services_.store_failed.load(std::memory_order_relaxed);
   find_session(caller, *options);
+  find_turn(*service, *options);
   co_await encode(*service, *options);
   auto routed = decide(*service, *options);
   if (!routed) co_return to_response(routed.error());

@@ -52,7 +52,7 @@ struct Services {
         keys(std::move(keys_)),
         data(std::move(data_)),
         health(pool_.models().size(), breaker),
-        sessions(sessions_) {}
+        sessions(std::make_unique<Sessions>(sessions_)) {}
 
   const env::ModelPool& pool;
   replay::Store& store;
@@ -62,7 +62,7 @@ struct Services {
   KeyCharges charges;
   DataDirectory data;
   ModelHealth health;
-  Sessions sessions;
+  std::unique_ptr<Sessions> sessions;
   std::uint32_t max_attempts = 1;  ///< models tried for one query
   Clock clock = system_clock_now;
   std::vector<std::unique_ptr<EncodingThread>> encoding;  ///< one a slow encoder

@@ -8,13 +8,14 @@ namespace yardmaster::agent {
 namespace {
 
 /// Fills probabilities and scores; leaves them empty where the policy gives no valid distribution.
-void ask(const policies::Policy* policy, const env::Observation& observation,
+void ask(const policies::Policy* policy, const env::Observation& observation, bool explain,
          std::vector<double>& probabilities, std::vector<policies::Score>& scores) {
   probabilities.assign(observation.candidates.size(), 0);
   scores.assign(observation.candidates.size(), {});
-  if (policy != nullptr && policy->distribution(observation, probabilities, scores) &&
-      is_distribution(probabilities)) {
-    return;
+  if (policy != nullptr) {
+    const Status asked = explain ? policy->explain(observation, probabilities, scores)
+                                 : policy->distribution(observation, probabilities, scores);
+    if (asked && is_distribution(probabilities)) return;
   }
   probabilities.clear();
   scores.clear();
@@ -49,12 +50,12 @@ bool is_distribution(std::span<const double> values) {
 
 Result<PacedChoice> choose_within_budget(BudgetPacer& pacer, const policies::Policy* policy,
                                          const env::Observation& observation, Timestamp now,
-                                         Rng& rng) {
+                                         Rng& rng, bool explain) {
   PacedChoice out;
   out.added_cost_weight = pacer.cost_weight(now, rng);
   env::Observation paced = observation;
   paced.weights.cost += out.added_cost_weight;
-  ask(policy, paced, out.probabilities, out.scores);
+  ask(policy, paced, explain, out.probabilities, out.scores);
   const auto forecasts = forecast(paced, out.added_cost_weight, out.scores, pacer);
   if (!out.probabilities.empty()) {
     pacer.observe(forecasts, out.probabilities, out.added_cost_weight);
@@ -84,7 +85,7 @@ Result<PacedChoice> choose_within_budget(BudgetPacer& pacer, const policies::Pol
   std::vector<env::Candidate> kept;
   for (const std::size_t i : out.kept) kept.push_back(observation.candidates[i]);
   paced.candidates = kept;
-  ask(policy, paced, out.probabilities, out.scores);
+  ask(policy, paced, explain, out.probabilities, out.scores);
   return out;
 }
 

@@ -34,9 +34,10 @@ bool is_distribution(std::span<const double> values);
 /// Asks the policy (nullptr: there is none) with the pacer's price on top of the observation's cost
 /// weight, takes out the candidates that would break the ceiling, and asks again among the rest.
 /// Where none is left the one with the lowest expected cost is kept, or, if the settings say so, it
-/// fails with unavailable. After sampling, tell the pacer by decided().
+/// fails with unavailable. After sampling, tell the pacer by decided(). `explain`: the scores come
+/// with all deviations.
 Result<PacedChoice> choose_within_budget(BudgetPacer& pacer, const policies::Policy* policy,
                                          const env::Observation& observation, Timestamp now,
-                                         Rng& rng);
+                                         Rng& rng, bool explain = false);
 
 }  // namespace yardmaster::agent

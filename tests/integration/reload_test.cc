@@ -124,7 +124,8 @@ TEST_F(Reload, AConfigThatCannotBeUsedChangesNothing) {
         std::pair{"feedback: {window_s: 5}\n", "restart is needed to change feedback"},
         std::pair{"routers: [{name: auto, encoder: \"static:" YARDMASTER_SOURCE_DIR
                   "/README.md\"}]\n",
-                  "README.md"}}) {
+                  "README.md"},
+        std::pair{"objective: {metrics: {quality: 0.5}}\n", "change objective.metrics"}}) {
     more_ = more;
     const Reply refused = reload();
     EXPECT_GE(refused.status, 400u) << more;
@@ -134,6 +135,42 @@ TEST_F(Reload, AConfigThatCannotBeUsedChangesNothing) {
   complete(route(), 1);
   wait_until_learned();
   EXPECT_EQ(learner("policy_version"), 2) << "learning goes on";
+}
+
+TEST_F(Reload, WhereTheNewConfigCannotBeServedTheOldOneLearnsOn) {
+  start();
+  complete(route(), 1);
+  more_upstreams_ =
+      ", {name: far, kind: openai, base_url: \"https://127.0.0.1:1/v1\", ca_file: /no}";
+  EXPECT_GE(reload().status, 400u);
+  more_upstreams_ = "";
+  for (int i = 0; i < 5; ++i) complete(route(), 1);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  while (learner("policy_version") < 6 && std::chrono::steady_clock::now() < deadline) {
+  }
+  EXPECT_EQ(learner("policy_version"), 6) << "at once, and not when a timer runs out";
+  EXPECT_EQ(get("/v1/admin/policy").status, 200u);
+}
+
+TEST_F(Reload, AStopWhileReloadsAreAskedForEnds) {
+  start();
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.emplace_back([port = std::to_string(daemon_->port())] {
+      boost::asio::io_context io;
+      agent::HttpClient client(io.get_executor(), agent::HttpEndpoint{"127.0.0.1", port, ""}, "",
+                               std::chrono::seconds(5));
+      for (int round = 0; round < 3; ++round) {
+        boost::asio::co_spawn(io, client.send("/v1/admin/reload", "", {}),
+                              [](std::exception_ptr, auto) {});
+        io.restart();
+        io.run();
+      }
+    });
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  stop();
+  for (std::thread& client : clients) client.join();
 }
 
 TEST_F(Reload, WithoutAFileToReadItIsRefused) {
@@ -153,8 +190,10 @@ TEST_F(Reload, APausedLearnerStaysPausedAndARolledBackPolicyRolledBack) {
   ASSERT_EQ(post("/v1/admin/policy/checkpoint", "").status, 200u);
   ASSERT_EQ(post("/v1/admin/policy/rollback", R"({"version": 1})").status, 200u);
   ASSERT_EQ(post("/v1/admin/learner/pause", "").status, 200u);
+  complete(route(), 1);
   ASSERT_EQ(reload().status, 200u);
   EXPECT_TRUE(get("/v1/admin/learner").json().at("paused").as_bool());
+  EXPECT_EQ(learner("policy_version"), 1) << "what came while paused is not learned";
   const auto policy = get("/v1/admin/policy").json().at("policies").as_array().at(0).as_object();
   EXPECT_TRUE(policy.at("rolled_back").as_bool());
 }

@@ -40,6 +40,23 @@ TEST_F(Session, SingleTurnsAreFree) {
   EXPECT_EQ(models.size(), 2u);
 }
 
+TEST_F(Session, ExamplesInAPromptDoNotTieRequestsTogether) {
+  start(kRandom);
+  std::set<std::string> models;
+  for (int i = 0; i < 40; ++i) models.insert(model_of(turn("an example", 1)));
+  EXPECT_EQ(models.size(), 2u);
+}
+
+TEST_F(Session, AConversationGoesOnOverAReload) {
+  start(kRandom);
+  const std::string model = model_of(turn("tell me of cats", 0));
+  ASSERT_EQ(post("/v1/admin/reload", "").status, 200u);
+  const Reply second = turn("tell me of cats", 1);
+  EXPECT_EQ(model_of(second), model);
+  const auto record = get("/v1/decisions/" + second.header("x-yardmaster-decision-id")).json();
+  EXPECT_EQ(record.at("session_id").as_string().size(), 21u) << "so that feedback may name it";
+}
+
 TEST_F(Session, ASessionThatIsNamedOutlivesARestart) {
   start(kRandom);
   const std::string model = model_of(turn("one", 0, {{"x-session-id", "s"}}));

@@ -127,7 +127,7 @@ TEST_F(RouterTest, WhereTheBaselineMayNotServeTheFirstCandidateStandsIn) {
 
 TEST_F(RouterTest, TheDecisionSaysWhatItWasMadeOf) {
   RouteRequest request;
-  request.session = {"s", true};
+  request.session.given = "s";
   request.cost_weight = 5;
   const Routed routed = decide(router(), policy({1, 0, 0}), request);
   EXPECT_EQ(routed.decision.router, "auto");

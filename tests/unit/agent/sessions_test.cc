@@ -21,36 +21,46 @@ const std::string kFirst = message("system", "be brief") + "," + message("user",
 const std::string kSecond =
     kFirst + "," + message("assistant", "hi") + "," + message("user", "and now?");
 
-TEST(SessionKey, IsTheSameForEachTurnOfAConversation) {
+TEST(SessionKey, ATurnIsFoundWhereTheRequestThatItGoesOnWithWasPut) {
   const SessionKey first = session_key("", "app", chat(kFirst));
   const SessionKey second = session_key("", "app", chat(kSecond));
-  EXPECT_EQ(first.id, second.id);
-  EXPECT_FALSE(first.in_session()) << "whoever says hello may be anyone";
-  EXPECT_TRUE(second.in_session());
+  EXPECT_TRUE(first.latest.empty()) << "whoever says hello may be anyone";
+  EXPECT_EQ(second.latest, first.next);
+  const SessionKey third = session_key(
+      "", "app",
+      chat(kSecond + "," + message("assistant", "so") + "," + message("user", "thanks")));
+  EXPECT_EQ(third.latest, second.next);
 }
 
-TEST(SessionKey, DiffersByCallerUserCacheKeyAndBeginning) {
-  const std::string id = session_key("", "app", chat(kSecond)).id;
-  EXPECT_NE(session_key("", "other", chat(kSecond)).id, id);
-  EXPECT_NE(session_key("", "app", chat(kSecond, R"(, "user": "eve")")).id, id);
-  EXPECT_NE(session_key("", "app", chat(kSecond, R"(, "prompt_cache_key": "k")")).id, id);
-  EXPECT_NE(session_key("", "app", chat(message("user", "hello"))).id, id);
+TEST(SessionKey, ExamplesInAPromptAreNoConversation) {
+  const std::string examples = kFirst + "," + message("assistant", "like this") + ",";
+  const SessionKey one = session_key("", "app", chat(examples + message("user", "one")));
+  const SessionKey two = session_key("", "app", chat(examples + message("user", "two")));
+  EXPECT_NE(two.latest, one.next);
+  EXPECT_NE(two.next, one.next);
+}
+
+TEST(SessionKey, DiffersByCallerUserAndCacheKey) {
+  const std::string next = session_key("", "app", chat(kSecond)).next;
+  EXPECT_NE(session_key("", "other", chat(kSecond)).next, next);
+  EXPECT_NE(session_key("", "app", chat(kSecond, R"(, "user": "eve")")).next, next);
+  EXPECT_NE(session_key("", "app", chat(kSecond, R"(, "prompt_cache_key": "k")")).next, next);
 }
 
 TEST(SessionKey, OneThatTheClientGivesIsTakenAsItIs) {
   const SessionKey given = session_key("talk-1", "app", chat(kFirst));
-  EXPECT_EQ(given.id, "talk-1");
-  EXPECT_TRUE(given.in_session());
+  EXPECT_EQ(given.latest, "talk-1");
+  EXPECT_EQ(given.next, "talk-1");
 }
 
 class SessionsTest : public ::testing::Test {
  protected:
-  static SessionKey key(const std::string& id) { return {id, true}; }
+  static SessionKey key(const std::string& id) { return {id, id, id}; }
   void turn(const std::string& id, const char* model) {
-    sessions_.record(key(id), {model, 100, now_, true});
+    sessions_.record(key(id), {"auto", model, 100, now_, true, id});
   }
-  std::string model(const std::string& id) {
-    const auto turn = sessions_.find(key(id), now_);
+  std::string model(const std::string& id, const char* router = "auto") {
+    const auto turn = sessions_.find(key(id), router, now_);
     return turn ? turn->model : "";
   }
 
@@ -63,6 +73,7 @@ TEST_F(SessionsTest, TheLatestTurnIsFoundUntilItIsIdleForTooLong) {
   turn("a", "large");
   now_ += seconds(60);
   EXPECT_EQ(model("a"), "large");
+  EXPECT_EQ(model("a", "another router"), "");
   now_ += seconds(1);
   EXPECT_EQ(model("a"), "");
 }
@@ -74,6 +85,14 @@ TEST_F(SessionsTest, BeyondTheirNumberTheLongestIdleIsForgotten) {
   EXPECT_EQ(sessions_.size(), 3u);
   EXPECT_EQ(model("b"), "");
   EXPECT_EQ(model("a"), "large");
+}
+
+TEST_F(SessionsTest, GoOnByNewSettings) {
+  for (const char* id : {"a", "b", "c"}) turn(id, "small");
+  const Sessions fewer({.max = 2}, sessions_);
+  EXPECT_EQ(fewer.size(), 2u);
+  EXPECT_TRUE(fewer.find(key("c"), "auto", now_));
+  EXPECT_FALSE(fewer.find(key("a"), "auto", now_));
 }
 
 /// Expects a reward of each model, and likes the first.
@@ -105,19 +124,21 @@ class RouterSession : public ::testing::Test {
   }
 
   /// A decision in a conversation whose latest turn model "b" answered, with 10,000 tokens.
-  Routed decide(std::vector<double> rewards, double share = 1, bool by_policy = true) {
+  Routed decide(std::vector<double> rewards, double share = 1, bool by_policy = true,
+                bool observe = false) {
     RouterSettings settings;
     settings.name = "auto";
     settings.baseline = "a";
     settings.weights.cost = 30;
     settings.exploration_floor = 0.01;
     settings.share = share;
+    settings.observe = observe;
     const Router router(settings, pool_, *encoder_, tokens_);
     RouteRequest request;
     query_.prompt_bytes = 80'000;
     request.query = &query_;
-    request.session = {"s", true};
-    request.last_turn = SessionTurn{"b", 10'000, Timestamp(), by_policy};
+    request.session = {"s", "s", "s"};
+    request.last_turn = SessionTurn{"auto", "b", 10'000, Timestamp(), by_policy, "s"};
     auto routed = router.decide(request, {std::make_shared<Expecting>(std::move(rewards)), 1}, 0,
                                 Timestamp(), rng_);
     EXPECT_TRUE(routed) << routed.error().message;
@@ -152,6 +173,10 @@ TEST_F(RouterSession, StaysInItsPartOfTheTraffic) {
     EXPECT_EQ(decide({0.8, 0.4}, 0.5, false).decision.propensities[0], 1) << "the baseline's";
     EXPECT_NEAR(decide({0.8, 0.4}, 0.5, true).decision.propensities[1], 0.995, 1e-12);
   }
+}
+
+TEST_F(RouterSession, WhereTheBaselineServesThePolicysChoiceIsItsOwn) {
+  EXPECT_EQ(decide({0.8, 0.4}, 1, true, true).decision.would_choose, "a");
 }
 
 }  // namespace
