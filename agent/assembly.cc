@@ -217,10 +217,9 @@ std::vector<env::UpstreamSpec> Assembly::upstreams() const {
   return specs;
 }
 
-std::unique_ptr<Services> Assembly::make_services(replay::Store& store,
-                                                  LearnerThread& learner) const {
-  auto services = std::make_unique<Services>(*pool_, store, learner, *tokens_,
-                                             std::make_unique<Keyring>(config_.keys), data(),
+std::unique_ptr<Services> Assembly::make_services(replay::Store& store, LearnerThread& learner,
+                                                  DaemonKeys& keys) const {
+  auto services = std::make_unique<Services>(*pool_, store, learner, *tokens_, keys, data(),
                                              config_.breaker, config_.sessions);
   services->max_attempts = config_.fallback.max_attempts;
   services->decisions = store.stats().decisions;

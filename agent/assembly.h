@@ -59,7 +59,8 @@ class Assembly {
   std::vector<env::UpstreamSpec> upstreams() const;
 
   /// What the io threads share.
-  std::unique_ptr<Services> make_services(replay::Store& store, LearnerThread& learner) const;
+  std::unique_ptr<Services> make_services(replay::Store& store, LearnerThread& learner,
+                                          DaemonKeys& keys) const;
 
  private:
   explicit Assembly(const Config& config) : config_(config) {}

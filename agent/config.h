@@ -154,17 +154,25 @@ struct Config {
   std::vector<ApiKey> keys;  ///< none: loopback only, no authentication
 };
 
+/// Whether keys were made at run time for that data_dir.
+using MadeKeysLookup = std::function<bool(const std::string& data_dir)>;
+
 /// Finds the value that `${NAME}` stands for; nothing if there is none.
 using EnvironmentLookup = std::function<std::optional<std::string>(std::string_view name)>;
 
-/// Reads a config from YAML text. `name` is what messages call it. Fails with invalid_argument and
-/// all problems at once, each on a line of its own: "NAME:LINE: what is wrong and what to do".
+/// Reads a config from YAML text. An address that others reach needs keys, here or made at run
+/// time. `name` is what messages call it. Fails with invalid_argument and all problems at once,
+/// each on a line of its own: "NAME:LINE: what is wrong and what to do".
 Result<Config> parse_config(std::string_view text, std::string_view name,
-                            const EnvironmentLookup& environment);
+                            const EnvironmentLookup& environment,
+                            const MadeKeysLookup& has_made_keys = {});
 
 /// Reads a config file with the environment of this process. Fails like parse_config, and with io
 /// where the file cannot be read.
 Result<Config> load_config(const std::string& path);
+
+/// The same for who is about to make the keys that the address needs.
+Result<Config> load_config_for_keys(const std::string& path);
 
 /// configs/demo.yaml, which is built into the program: simulated models on loopback.
 Config default_config();

@@ -42,17 +42,18 @@ void check_names(std::string_view list, const std::vector<T>& entries, Problems&
   }
 }
 
-void check_listen(const Config& config, Problems& problems) {
+void check_listen(const Config& config, bool made_keys, Problems& problems) {
   boost::system::error_code error;
   const auto address = boost::asio::ip::make_address(config.listen.address, error);
   if (error) {
     problems.add_at("listen.address", "is " + quoted(config.listen.address) +
                                           ", no IP address; write one like 127.0.0.1 or ::1");
-  } else if (!address.is_loopback() && config.keys.empty()) {
-    problems.add_at("listen.address",
-                    "is " + quoted(config.listen.address) +
-                        ", which others can reach, but there are no keys; add keys, or listen on "
-                        "127.0.0.1");
+  } else if (!address.is_loopback() && config.keys.empty() && !made_keys) {
+    problems.add_at(
+        "listen.address",
+        "is " + quoted(config.listen.address) +
+            ", which others can reach, but there are no keys; make one with 'yardmaster keys "
+            "add', add keys here, or listen on 127.0.0.1");
   }
 }
 
@@ -243,8 +244,8 @@ void check_keys(const Config& config, Problems& problems) {
 
 }  // namespace
 
-void check_config(const Config& config, Problems& problems) {
-  check_listen(config, problems);
+void check_config(const Config& config, bool made_keys, Problems& problems) {
+  check_listen(config, made_keys, problems);
   if (config.data_dir.empty()) problems.add_at("data_dir", "is empty; name a directory");
   check_upstreams(config, problems);
   check_models(config, problems);

@@ -11,6 +11,9 @@
 
 #include "agent/config_diff.h"
 #include "agent/generation.h"
+#include "agent/keys/daemon_keys.h"
+#include "agent/keys/key_watcher.h"
+#include "agent/keys/restore.h"
 
 namespace yardmaster::agent {
 namespace {
@@ -18,6 +21,9 @@ namespace {
 /// How long a generation that was reloaded away may take to finish its requests.
 constexpr std::chrono::minutes kRetireTime{10};
 constexpr std::chrono::milliseconds kRetirePoll{100};
+
+/// How often the file of keys is looked at.
+constexpr std::chrono::seconds kKeyInterval{1};
 
 /// How long the store may take to answer all that it was asked before.
 constexpr std::chrono::seconds kStoreAnswers{30};
@@ -77,16 +83,20 @@ class RunningDaemon final : public Daemon {
   Status start(const Config& config);
 
   std::uint16_t port() const override { return port_; }
+  bool open() const override { return keys_->ring.open(); }
   Result<std::vector<std::string>> reload() override;
   void stop(std::chrono::milliseconds grace) override;
 
  private:
+  Status open_keys(const Generation& generation);
   Status start_next(Generation& next, Generation* before);
 
   const DaemonOptions options_;
   std::uint16_t port_ = 0;
   std::mutex mutex_;  // held for a reload, and to mark the end
   std::unique_ptr<replay::Store> store_;
+  std::unique_ptr<DaemonKeys> keys_;
+  std::unique_ptr<KeyWatcher> key_watcher_;
   std::unique_ptr<Generation> generation_;
   std::list<Retired> retired_;
   bool stopped_ = false;
@@ -101,14 +111,23 @@ Status RunningDaemon::start(const Config& config) {
   const replay::StoreStats stats = store_->stats();
   spdlog::info("store {}: {} decisions, {} training rows",
                (*generation)->assembly().data().store().string(), stats.decisions, stats.rows);
+  if (Status opened = open_keys(**generation); !opened) return opened;
   generation_ = std::move(*generation);
   if (Status started = start_next(*generation_, nullptr); !started) return started;
   port_ = generation_->port();
+  key_watcher_ = std::make_unique<KeyWatcher>(keys_->ring, kKeyInterval);
   return {};
 }
 
+Status RunningDaemon::open_keys(const Generation& generation) {
+  keys_ = std::make_unique<DaemonKeys>(generation.config().keys,
+                                       generation.assembly().data().keys());
+  if (Status loaded = keys_->ring.load(); !loaded) return loaded;
+  return restore_charges(*store_, system_clock_now(), keys_->ring, keys_->charges);
+}
+
 Status RunningDaemon::start_next(Generation& next, Generation* before) {
-  return next.start(*store_, before, options_.stop, [this] { return reload(); });
+  return next.start(*store_, *keys_, before, options_.stop, [this] { return reload(); });
 }
 
 Result<std::vector<std::string>> RunningDaemon::reload() {
@@ -138,6 +157,7 @@ Result<std::vector<std::string>> RunningDaemon::reload() {
     return fail(started.error());
   }
   const std::vector<std::string> changes = config_diff(generation_->config(), *config);
+  keys_->ring.configure(config->keys);
   generation_->retire();
   retired_.emplace_back(std::exchange(generation_, std::move(*next)), *store_);
   spdlog::info("the config was reloaded, with {} changes that show", changes.size());
@@ -152,6 +172,7 @@ void RunningDaemon::stop(std::chrono::milliseconds grace) {
     const std::lock_guard lock(mutex_);
     if (std::exchange(stopped_, true)) return;
   }
+  key_watcher_.reset();
   for (Retired& each : retired_) each.hurry(grace);
   if (generation_) generation_->drain(grace);
   for (Retired& each : retired_) each.join();

@@ -40,6 +40,9 @@ class Daemon {
   /// Where it listens (the config may say port 0).
   virtual std::uint16_t port() const = 0;
 
+  /// Whether it answers everyone: there were no keys so far.
+  virtual bool open() const = 0;
+
   /// Reads the config anew and serves by it from here on: a new generation takes over the listening
   /// socket and what was learned, while the old one finishes its requests. Returns and logs how the
   /// configs differ. Any thread. Where it fails everything goes on as it was: a config that cannot

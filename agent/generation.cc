@@ -15,7 +15,6 @@
 #include "agent/api/api.h"
 #include "agent/budget/restore.h"
 #include "agent/http/server.h"
-#include "agent/keys/restore.h"
 
 namespace yardmaster::agent {
 
@@ -106,12 +105,12 @@ Result<std::unique_ptr<Generation>> Generation::make(const Config& config) {
   return std::unique_ptr<Generation>(new Generation(config, std::move(*assembly)));
 }
 
-Status Generation::start(replay::Store& store, Generation* before, const std::stop_token& stop,
-                         ReloadFunction reload) {
+Status Generation::start(replay::Store& store, DaemonKeys& keys, Generation* before,
+                         const std::stop_token& stop, ReloadFunction reload) {
   store_ = &store;
   const bool paused = before != nullptr && before->learner_->paused();
   if (Status learning = start_learning(stop, paused); !learning) return learning;
-  return start_serving(before, std::move(reload));
+  return start_serving(keys, before, std::move(reload));
 }
 
 /// Serving starts with everything learned that the store holds.
@@ -148,19 +147,14 @@ Status Generation::start_learning(const std::stop_token& stop, bool paused) {
   return {};
 }
 
-Status Generation::start_serving(Generation* before, ReloadFunction reload) {
-  services_ = assembly_.make_services(*store_, *learner_);
+Status Generation::start_serving(DaemonKeys& keys, Generation* before, ReloadFunction reload) {
+  services_ = assembly_.make_services(*store_, *learner_, keys);
   for (const RouterService& service : services_->routers) {
     const RouterSettings& settings = service.router->settings();
     if (service.router->pacer() == nullptr) continue;
     const Status counted = restore_budget(*store_, settings.name, settings.weights.cost,
                                           services_->clock(), *service.router->pacer());
     if (!counted) return fail(counted.error());
-  }
-  if (Status counted =
-          restore_charges(*store_, services_->clock(), *services_->keys, services_->charges);
-      !counted) {
-    return counted;
   }
   if (before != nullptr) {
     services_->sessions =
@@ -175,7 +169,7 @@ Status Generation::start_serving(Generation* before, ReloadFunction reload) {
   for (unsigned i = 0; i < config_.listen.io_threads; ++i) {
     const std::uint64_t seed = (std::uint64_t{entropy()} << 32) | entropy();
     ThreadContext context(services_->pool.models().size(), seed);
-    context.keys.emplace(services_->keys->set());
+    context.keys.emplace(keys.ring.set());
     for (const auto& slot : slots_) context.policies.emplace_back(*slot);
     auto thread =
         std::make_unique<IoThread>(*services_, std::move(context), config_.limits.store_timeout);

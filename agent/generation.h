@@ -32,9 +32,9 @@ class Generation {
   ~Generation();
 
   /// Recovers the learners, learns what the store has, and serves: on the config's address, or
-  /// where `before` listens. `store` outlives the generation. Fails with what the part that could
+  /// where `before` listens. `store` and `keys` outlive the generation. Fails with what the part that could
   /// not start says, and with unavailable when asked to stop.
-  Status start(replay::Store& store, Generation* before, const std::stop_token& stop,
+  Status start(replay::Store& store, DaemonKeys& keys, Generation* before, const std::stop_token& stop,
                ReloadFunction reload);
 
   const Config& config() const { return config_; }
@@ -60,7 +60,7 @@ class Generation {
  private:
   Generation(const Config& config, Assembly assembly);
   Status start_learning(const std::stop_token& stop, bool paused);
-  Status start_serving(Generation* before, ReloadFunction reload);
+  Status start_serving(DaemonKeys& keys, Generation* before, ReloadFunction reload);
 
   const Config config_;
   Assembly assembly_;

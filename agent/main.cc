@@ -10,6 +10,7 @@
 #include "agent/commands/evaluate.h"
 #include "agent/commands/export.h"
 #include "agent/commands/import.h"
+#include "agent/commands/keys.h"
 #include "agent/commands/serve.h"
 #include "agent/commands/simulate.h"
 #include "agent/commands/warm_start.h"
@@ -41,6 +42,7 @@ int main(int argc, char** argv) {
   add_distill_encoder(app, exit_code);
   add_export(app, exit_code);
   add_import(app, exit_code);
+  add_keys(app, exit_code);
   if (argc > 1 && argv[1][0] != '-' && !is_command(app, argv[1])) {
     std::cerr << "yardmaster: there is no command '" << argv[1] << "'; see yardmaster --help\n";
     return 2;

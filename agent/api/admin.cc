@@ -89,6 +89,7 @@ Result<std::filesystem::path> make_backup(const DataDirectory& data, Timestamp n
     if (kind == ".snapshot" || kind == ".pinned" || kind == ".json")
       snapshots.push_back(file->path());
   }
+  fs::copy_file(data.keys(), copy.keys(), error);  // there may be none
   if (Status copied = store.backup(copy.store()); !copied) return fail(copied.error());
   for (const fs::path& snapshot : snapshots) {
     // One that retention removed meanwhile is not missed: a newer one or the rows stand in.

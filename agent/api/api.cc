@@ -28,6 +28,10 @@ bool is_json_type(std::string_view content_type) {
          type == "application/x-www-form-urlencoded" || type == "application/octet-stream";
 }
 
+bool takes(std::string_view endpoints_method, std::string_view method) {
+  return method == endpoints_method || (method == "HEAD" && endpoints_method == "GET");
+}
+
 /// What the limits of keys are about.
 bool is_limited(ServingMetrics::Endpoint label) {
   using enum ServingMetrics::Endpoint;
@@ -51,7 +55,8 @@ HttpResponse refusal_response(const AuthRefusal& refusal) {
 
 }  // namespace
 
-const Api::Endpoint* Api::find_endpoint(std::string_view path) {
+/// The route of that path that takes the method, or one that takes another.
+const Api::Endpoint* Api::find_endpoint(std::string_view method, std::string_view path) {
   using enum ServingMetrics::Endpoint;
   static constexpr std::array kEndpoints{
       Endpoint{"POST", "/v1/route", route, &Api::route, kScopeRoute},
@@ -73,15 +78,21 @@ const Api::Endpoint* Api::find_endpoint(std::string_view path) {
       Endpoint{"POST", "/v1/admin/learner/resume", admin, &Api::learner_resume, kScopeAdmin},
       Endpoint{"POST", "/v1/admin/reload", admin, &Api::reload, kScopeAdmin},
       Endpoint{"POST", "/v1/admin/backup", admin, &Api::backup, kScopeAdmin},
+      Endpoint{"GET", "/v1/admin/keys", admin, &Api::keys_list, kScopeAdmin},
+      Endpoint{"POST", "/v1/admin/keys", admin, &Api::keys_add, kScopeAdmin},
+      Endpoint{"DELETE", "/v1/admin/keys/", admin, &Api::keys_revoke, kScopeAdmin},
       Endpoint{"GET", "/metrics", other, &Api::prometheus_metrics, std::nullopt},
       Endpoint{"GET", "/healthz", other, &Api::healthz, std::nullopt},
       Endpoint{"GET", "/readyz", other, &Api::readyz, std::nullopt},
       Endpoint{"GET", "/openapi.json", other, &Api::openapi, std::nullopt},
   };
-  const auto found = std::find_if(kEndpoints.begin(), kEndpoints.end(), [&](const Endpoint& each) {
-    return each.path.ends_with('/') ? path.starts_with(each.path) : path == each.path;
-  });
-  return found == kEndpoints.end() ? nullptr : &*found;
+  const Endpoint* nearest = nullptr;
+  for (const Endpoint& each : kEndpoints) {
+    if (each.path.ends_with('/') ? !path.starts_with(each.path) : path != each.path) continue;
+    if (takes(each.method, method)) return &each;
+    nearest = &each;
+  }
+  return nearest;
 }
 
 /// Checks the key, then its limits where the route has any, then answers.
@@ -111,12 +122,12 @@ asio::awaitable<HttpResponse> Api::handle(HttpRequest request) {
   const std::string_view target(request.target().data(), request.target().size());
   const std::string_view path = target.substr(0, target.find('?'));
   const std::string_view method(request.method_string().data(), request.method_string().size());
-  const Endpoint* endpoint = find_endpoint(path);
+  const Endpoint* endpoint = find_endpoint(method, path);
   HttpResponse response;
   if (endpoint == nullptr) {
     response = error_response(404, "there is no route " + std::string(path.substr(0, 128)) +
                                        "; GET /openapi.json lists what there is");
-  } else if (method != endpoint->method && !(method == "HEAD" && endpoint->method == "GET")) {
+  } else if (!takes(endpoint->method, method)) {
     response = error_response(
         405, std::string(endpoint->path) + " takes " + std::string(endpoint->method) + " only");
     response.headers.emplace_back("Allow", endpoint->method);

@@ -23,10 +23,10 @@ class Api {
   struct Endpoint;
   using Method = boost::asio::awaitable<HttpResponse> (Api::*)(HttpRequest, Caller);
 
-  static const Endpoint* find_endpoint(std::string_view path);
+  static const Endpoint* find_endpoint(std::string_view method, std::string_view path);
   boost::asio::awaitable<HttpResponse> answer(const Endpoint& endpoint, HttpRequest request);
 
-  // One file each group: route.cc, chat.cc, pass.cc, feedback.cc, info.cc, admin.cc.
+  // One file each group: route.cc, chat.cc, pass.cc, feedback.cc, info.cc, admin.cc, keys.cc.
   boost::asio::awaitable<HttpResponse> route(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> chat(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> messages(HttpRequest request, Caller caller);
@@ -46,6 +46,9 @@ class Api {
   boost::asio::awaitable<HttpResponse> learner_resume(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> reload(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> backup(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> keys_list(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> keys_add(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> keys_revoke(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> prometheus_metrics(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> healthz(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> readyz(HttpRequest request, Caller caller);

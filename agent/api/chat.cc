@@ -75,7 +75,7 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_named(ChatRun& run) {
   target.decision = direct_decision(*target.model, run.options);
   target.logged = (co_await log_decision(target.decision)).has_value();
   count_choice(*target.model, !target.logged);
-  run.options.hold.charge(target.decision, services_.charges);
+  run.options.hold.charge(target.decision, services_.keys.charges);
   co_return target;
 }
 
@@ -98,7 +98,7 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_routed(ChatRun& run) {
   }
   count_decision(*routed, target.logged);
   remember_turn(run.options, routed->decision);
-  run.options.hold.charge(routed->decision, services_.charges);
+  run.options.hold.charge(routed->decision, services_.keys.charges);
   target.model = routed->model;
   target.decision = std::move(routed->decision);
   co_return target;

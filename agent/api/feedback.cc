@@ -197,7 +197,7 @@ HttpResponse feedback_response(const std::vector<FeedbackResult>& results) {
 /// Tells the budget that the decision was made on, and the key that asked for it, if there are any.
 void Api::settle(const DecisionId& id, const Outcome& outcome) {
   const std::optional<double> cost_usd = cost_of(outcome);
-  services_.charges.settle(id, tokens_of(outcome), cost_usd);
+  services_.keys.charges.settle(id, tokens_of(outcome), cost_usd);
   if (!cost_usd) return;
   for (const RouterService& service : services_.routers) {
     if (BudgetPacer* pacer = service.router->pacer()) pacer->spent(id, *cost_usd);

@@ -66,6 +66,22 @@ std::optional<std::uint64_t> JsonFields::count(std::string_view name) {
   return std::nullopt;
 }
 
+std::optional<std::vector<std::string>> JsonFields::texts(std::string_view name) {
+  const json::value* value = find(name);
+  if (value == nullptr) return std::nullopt;
+  std::vector<std::string> texts;
+  bool good = value->is_array();
+  if (good) {
+    for (const json::value& each : value->get_array()) {
+      good = good && each.is_string();
+      if (good) texts.emplace_back(each.get_string());
+    }
+  }
+  if (good) return texts;
+  wrong_type(name, "an array of strings");
+  return std::nullopt;
+}
+
 Result<DecisionId> parse_known_id(std::string_view text) {
   auto id = DecisionId::parse(text);
   if (!id) id.error().code = ErrorCode::not_found;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/decision_id.h"
 #include "base/result.h"
@@ -21,6 +22,7 @@ class JsonFields {
   std::optional<double> number(std::string_view name);          ///< any JSON number
   std::optional<double> number_or_bool(std::string_view name);  ///< true is 1, false is 0
   std::optional<std::uint64_t> count(std::string_view name);    ///< an integer of 0 or more
+  std::optional<std::vector<std::string>> texts(std::string_view name);  ///< an array of strings
 
   /// Fields of the object that were not asked for.
   std::size_t unknown() const { return object_.size() - asked_; }

@@ -71,7 +71,7 @@ Result<Api::ChatTarget> Api::choose_passed(ChatRun& run) {
   decision.propensities = {1.0};
   const double tokens = services_.tokens.estimate(run.query);
   decision.estimated_cost_usd = target.model->cost_usd(tokens, 0).value_or(0);
-  run.options.hold.charge(decision, services_.charges);
+  run.options.hold.charge(decision, services_.keys.charges);
   count_choice(*target.model, false);
   return target;
 }

@@ -187,7 +187,7 @@ asio::awaitable<HttpResponse> Api::route(HttpRequest request, Caller caller) {
   }
   count_decision(*routed, logged.has_value());
   remember_turn(*options, routed->decision);
-  options->hold.charge(routed->decision, services_.charges);
+  options->hold.charge(routed->decision, services_.keys.charges);
 
   HttpResponse response;
   response.body = route_body(*routed, options->explain, !logged);

@@ -11,8 +11,7 @@
 
 #include "agent/data_directory.h"
 #include "agent/encoding_thread.h"
-#include "agent/keys/key_charges.h"
-#include "agent/keys/keyring.h"
+#include "agent/keys/daemon_keys.h"
 #include "agent/learner_thread.h"
 #include "agent/model_health.h"
 #include "agent/policy_slot.h"
@@ -43,13 +42,13 @@ using ReloadFunction = std::function<Result<std::vector<std::string>>()>;
 /// What all io threads share. Everything referred to outlives them.
 struct Services {
   Services(const env::ModelPool& pool_, replay::Store& store_, LearnerThread& learner_,
-           env::TokenEstimator& tokens_, std::unique_ptr<Keyring> keys_, DataDirectory data_,
+           env::TokenEstimator& tokens_, DaemonKeys& keys_, DataDirectory data_,
            BreakerSettings breaker, SessionSettings sessions_)
       : pool(pool_),
         store(store_),
         learner(learner_),
         tokens(tokens_),
-        keys(std::move(keys_)),
+        keys(keys_),
         data(std::move(data_)),
         health(pool_.models().size(), breaker),
         sessions(std::make_unique<Sessions>(sessions_)) {}
@@ -58,8 +57,7 @@ struct Services {
   replay::Store& store;
   LearnerThread& learner;
   env::TokenEstimator& tokens;
-  std::unique_ptr<Keyring> keys;
-  KeyCharges charges;
+  DaemonKeys& keys;
   DataDirectory data;
   ModelHealth health;
   std::unique_ptr<Sessions> sessions;

@@ -102,8 +102,8 @@ int serve(const std::string& config_file) {
     return 1;
   }
   spdlog::info("listening on {}:{}", config->listen.address, (*daemon)->port());
-  if (config->keys.empty()) {
-    spdlog::warn("no keys in the config: whoever reaches this address may use it");
+  if ((*daemon)->open()) {
+    spdlog::warn("there are no keys: whoever reaches this address may use it");
   }
   int signal = signals.next();
   for (; signal == SIGHUP; signal = signals.next()) reload(**daemon);

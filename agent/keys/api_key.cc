@@ -37,6 +37,12 @@ bool ApiKey::may_use(std::string_view model) const {
   return (models.empty() || contains(models, model)) && !contains(deny_models, model);
 }
 
+std::string_view state_of(const ApiKey& key, const std::optional<Timestamp>& revoked,
+                          Timestamp now) {
+  if (revoked) return "revoked";
+  return key.expires && now >= *key.expires ? "expired" : "active";
+}
+
 Sha256 sha256(std::string_view text) {
   Sha256 out;
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), out.data());

@@ -42,6 +42,10 @@ struct ApiKey {
   friend bool operator==(const ApiKey&, const ApiKey&) = default;
 };
 
+/// "active", "expired" or "revoked".
+std::string_view state_of(const ApiKey& key, const std::optional<Timestamp>& revoked,
+                          Timestamp now);
+
 /// SHA-256 of `text`.
 Sha256 sha256(std::string_view text);
 

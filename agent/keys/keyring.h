@@ -11,6 +11,7 @@
 
 #include "agent/keys/api_key.h"
 #include "agent/keys/key_account.h"
+#include "agent/keys/key_file.h"
 #include "agent/published.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -56,13 +57,47 @@ class KeySet {
   bool open_;
 };
 
-/// All keys of a daemon: who may do what, and what each has used. io threads read the current set
-/// through `set()`; the rest takes a lock, from any thread.
+/// A key and how it stands, for people.
+struct KeyListing {
+  ApiKey key;
+  std::optional<Timestamp> created;  ///< nothing: it is in the config
+  std::optional<Timestamp> revoked;
+  KeyStanding standing;
+};
+
+/// All keys of a daemon, of the config and made at run time: who may do what, and what each has
+/// used. io threads read the current set through `set()`; the rest takes a lock, from any thread.
+/// Once there was a key, nobody is let in without one until the next start, also where all were
+/// revoked.
 class Keyring {
  public:
-  explicit Keyring(std::vector<ApiKey> configured);
+  /// `file` may be missing; load() reads it.
+  Keyring(std::vector<ApiKey> configured, std::filesystem::path file);
+
+  /// Takes in the keys made at run time. On failure, which is KeyFile::read()'s, the keys of before
+  /// stay.
+  Status load();
+
+  /// load() if the file is not the one that was read last, or tried; true where it was read.
+  Result<bool> load_if_changed();
+
+  /// The config was read anew: its keys replace those of before. What they have used stays.
+  void configure(std::vector<ApiKey> configured);
+
+  /// Makes a key under a new secret, which is returned and kept nowhere. Fails with conflict where
+  /// a key of the config or of the file has the name, and as load().
+  Result<std::string> add(ApiKey key, Timestamp now);
+
+  /// Fails with not_found, with conflict for a key of the config, and as load().
+  Status revoke(std::string_view name, Timestamp now);
+
+  /// The config's keys first; those made at run time in their order.
+  std::vector<KeyListing> list(Timestamp now) const;
 
   const Published<std::shared_ptr<const KeySet>>& set() const { return set_; }
+
+  /// Whether everyone is let in.
+  bool open() const;
 
   /// The account of the key of that name; nullptr if there was none.
   std::shared_ptr<KeyAccount> account(std::string_view name) const;
@@ -71,10 +106,17 @@ class Keyring {
   bool has_budgets() const;
 
  private:
+  Status load_locked();
   std::shared_ptr<const KeySet> make_set();
+  std::shared_ptr<KeyAccount> account_of(const ApiKey& key, bool revoked);
+  bool is_configured(std::string_view name) const;
 
-  const std::vector<ApiKey> configured_;
+  const KeyFile file_;
   mutable std::mutex mutex_;
+  std::vector<ApiKey> configured_;
+  std::vector<MadeKey> made_;           ///< what the file held
+  std::optional<KeyFile::Stamp> seen_;  ///< of the file read last, or tried
+  bool closed_ = false;                 ///< there was a key
   std::map<std::string, std::shared_ptr<KeyAccount>, std::less<>> accounts_;  ///< by key's name
   Published<std::shared_ptr<const KeySet>> set_;
 };

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "agent/keys/api_key.h"
+#include "tests/common/raw_client.h"
 #include "tests/integration/daemon_fixture.h"
 
 namespace yardmaster::test {
@@ -32,6 +33,13 @@ class ApiKeys : public DaemonFixture {
     return post("/v1/chat/completions",
                 R"({"model": ")" + model +
                     R"(", "messages": [{"role": "user", "content": "Hello"}])" + more + "}");
+  }
+
+  unsigned remove(const std::string& target, const std::string& secret) const {
+    RawClient client(daemon_->port());
+    client.send("DELETE " + target + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + secret +
+                "\r\n\r\n");
+    return client.read_answer().result_int();
   }
 
   static std::string code(const Reply& reply) {
@@ -112,6 +120,54 @@ TEST_F(ApiKeys, TokensAreReservedByTheEstimateAndSettledByTheOutcome) {
                                R"(", "status": "ok", "input_tokens": 1, "output_tokens": 1})");
   EXPECT_EQ(outcome.status, 200u) << outcome.text;
   EXPECT_EQ(ask().status, 200u);
+}
+
+TEST_F(ApiKeys, TheAdminApiMakesListsAndRevokesThem) {
+  start("keys:\n  - {name: ops, sha256: " + agent::to_hex(agent::sha256("secret-of-ops")) +
+        ", scopes: [admin]}\n");
+  connect("secret-of-ops");
+  const Reply made =
+      post("/v1/admin/keys", R"({"name": "app", "models": ["small"], "requests_per_minute": 100})");
+  ASSERT_EQ(made.status, 200u) << made.text;
+  EXPECT_EQ(made.header("Cache-Control"), "no-store");
+  const std::string secret = text(made, "secret");
+  EXPECT_EQ(post("/v1/admin/keys", R"({"name": "app"})").status, 409u);
+  EXPECT_EQ(post("/v1/admin/keys", R"({"name": "ops"})").status, 409u);
+  EXPECT_EQ(post("/v1/admin/keys", R"({"name": "b", "models": ["smal"]})").status, 400u);
+  EXPECT_EQ(post("/v1/admin/keys", R"({"name": "a/b"})").status, 400u);
+  const Reply listed = get("/v1/admin/keys");
+  EXPECT_THAT(listed.text, HasSubstr(R"("name":"ops")"));
+  EXPECT_THAT(listed.text, HasSubstr(R"("name":"app")"));
+  EXPECT_THAT(listed.text, Not(HasSubstr(secret.substr(3))));
+  EXPECT_THAT(listed.text, Not(HasSubstr("sha256")));
+
+  connect(secret);
+  EXPECT_EQ(ask().header("x-ratelimit-limit-requests"), "100");
+  EXPECT_EQ(post("/v1/admin/keys", R"({"name": "c"})").status, 403u);
+  EXPECT_EQ(remove("/v1/admin/keys/app", secret), 403u);
+  EXPECT_EQ(remove("/v1/admin/keys/nobody", "secret-of-ops"), 404u);
+  EXPECT_EQ(remove("/v1/admin/keys/ops", "secret-of-ops"), 409u);
+  EXPECT_EQ(remove("/v1/admin/keys", "secret-of-ops"), 405u);
+  EXPECT_EQ(remove("/v1/admin/keys/app", "secret-of-ops"), 200u);
+  const Reply revoked = ask();
+  EXPECT_EQ(revoked.status, 401u);
+  EXPECT_EQ(code(revoked), "api_key_revoked");
+}
+
+TEST_F(ApiKeys, AReloadChangesTheKeysAndKeepsWhatTheyUsed) {
+  start_as("app", "requests_per_minute: 10");
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(ask().status, 200u);
+  more_ = "keys:\n" + key("app", "requests_per_minute: 100");
+  ASSERT_TRUE(daemon_->reload());
+  const int left = std::stoi(ask().header("x-ratelimit-remaining-requests"));
+  EXPECT_GE(left, 49);
+  EXPECT_LT(left, 90);
+  more_ = "keys:\n" + key("other", "requests_per_minute: 100");
+  ASSERT_TRUE(daemon_->reload());
+  EXPECT_EQ(ask().status, 401u);
+  more_ = "";
+  ASSERT_TRUE(daemon_->reload());
+  EXPECT_EQ(ask().status, 401u);  // the last one's going opens nothing
 }
 
 TEST_F(ApiKeys, ASpentBudgetIs429AlsoAfterARestart) {

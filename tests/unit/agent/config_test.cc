@@ -353,7 +353,7 @@ TEST(Config, MetricsNeedARange) {
 TEST(Config, AnAddressThatOthersReachNeedsKeys) {
   EXPECT_EQ(problems_of("listen: {address: 0.0.0.0}\n"),
             "c.yaml:2: listen.address is '0.0.0.0', which others can reach, but there are no "
-            "keys; add keys, or listen on 127.0.0.1");
+            "keys; make one with 'yardmaster keys add', add keys here, or listen on 127.0.0.1");
   EXPECT_THAT(problems_of("listen: {address: '::'}\n"), HasSubstr("no keys"));
   EXPECT_EQ(problems_of("listen: {address: '::1'}\n"), "");
   EXPECT_EQ(problems_of("listen: {address: 127.0.0.2}\n"), "");

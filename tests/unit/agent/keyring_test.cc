@@ -19,7 +19,7 @@ ApiKey app(std::string_view secret, std::uint8_t scopes) {
 
 auto check(const std::vector<ApiKey>& keys, std::string_view header, Scope scope,
            Timestamp now = kNoon) {
-  const Keyring keyring(keys);
+  const Keyring keyring(keys, "/nowhere/keys.json");
   Published<std::shared_ptr<const KeySet>>::Reader reader(keyring.set());
   return reader.current()->check(header, scope, now);
 }
