@@ -24,11 +24,20 @@ namespace yardmaster::agent {
 /// A Config that parse_config returned holds nothing out of range and names nothing that is
 /// missing.
 
+/// `listen.tls`: files of a daemon that speaks HTTPS.
+struct TlsConfig {
+  std::string certificate;  ///< PEM: the server's, then what signed it; empty: plain HTTP
+  std::string private_key;  ///< PEM, without a passphrase
+
+  bool any() const { return !certificate.empty() || !private_key.empty(); }
+};
+
 /// `listen`: where the daemon answers.
 struct ListenConfig {
   std::string address = "127.0.0.1";  ///< an IP address; beyond loopback only with keys
   std::uint16_t port = 8080;          ///< 0: a free one, named in the log
   std::uint16_t io_threads = 1;       ///< each has its own event loop; 1 serves thousands a second
+  TlsConfig tls;
 };
 
 /// `limits`: what one client may take up.

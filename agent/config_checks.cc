@@ -42,6 +42,16 @@ void check_names(std::string_view list, const std::vector<T>& entries, Problems&
   }
 }
 
+void check_tls(const TlsConfig& tls, Problems& problems) {
+  if (!tls.any()) return;
+  if (tls.certificate.empty()) {
+    problems.add_at("listen.tls.certificate", "is missing; name the PEM file of the certificate");
+  }
+  if (tls.private_key.empty()) {
+    problems.add_at("listen.tls.private_key", "is missing; name the PEM file of its key");
+  }
+}
+
 void check_listen(const Config& config, bool made_keys, Problems& problems) {
   boost::system::error_code error;
   const auto address = boost::asio::ip::make_address(config.listen.address, error);
@@ -246,6 +256,7 @@ void check_keys(const Config& config, Problems& problems) {
 
 void check_config(const Config& config, bool made_keys, Problems& problems) {
   check_listen(config, made_keys, problems);
+  check_tls(config.listen.tls, problems);
   if (config.data_dir.empty()) problems.add_at("data_dir", "is empty; name a directory");
   check_upstreams(config, problems);
   check_models(config, problems);

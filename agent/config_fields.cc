@@ -25,6 +25,11 @@ void visit_listen(FieldVisitor& visitor, ListenConfig& listen) {
   visitor.text("address", listen.address);
   visitor.integer("port", listen.port);
   visitor.integer("io_threads", listen.io_threads, 1, 256);
+  if (!visitor.present("tls", listen.tls.any())) return;
+  visitor.group("tls", [&](FieldVisitor& v) {
+    v.text("certificate", listen.tls.certificate);
+    v.text("private_key", listen.tls.private_key);
+  });
 }
 
 void visit_limits(FieldVisitor& visitor, LimitsConfig& limits) {

@@ -120,8 +120,8 @@ Status RunningDaemon::start(const Config& config) {
 }
 
 Status RunningDaemon::open_keys(const Generation& generation) {
-  keys_ = std::make_unique<DaemonKeys>(generation.config().keys,
-                                       generation.assembly().data().keys());
+  keys_ =
+      std::make_unique<DaemonKeys>(generation.config().keys, generation.assembly().data().keys());
   if (Status loaded = keys_->ring.load(); !loaded) return loaded;
   return restore_charges(*store_, system_clock_now(), keys_->ring, keys_->charges);
 }

@@ -15,10 +15,21 @@
 #include "agent/api/api.h"
 #include "agent/budget/restore.h"
 #include "agent/http/server.h"
+#include "agent/http/tls.h"
 
 namespace yardmaster::agent {
 
 namespace asio = boost::asio;
+
+namespace {
+
+/// nullptr: plain HTTP.
+Result<std::shared_ptr<asio::ssl::context>> tls_of(const TlsConfig& tls) {
+  if (!tls.any()) return std::shared_ptr<asio::ssl::context>();
+  return make_server_tls(tls.certificate, tls.private_key);
+}
+
+}  // namespace
 
 /// One io thread: its own io_context, server, upstream clients and counters.
 class IoThread {
@@ -39,11 +50,12 @@ class IoThread {
   }
 
   /// On the address, or where `first` listens.
-  Status listen(const ListenConfig& listen, const HttpLimits& limits, IoThread* first) {
+  Status listen(const ListenConfig& listen, const HttpLimits& limits,
+                const std::shared_ptr<asio::ssl::context>& tls, IoThread* first) {
     auto handler = [this](HttpRequest request) { return api_.handle(std::move(request)); };
     auto server = first != nullptr
-                      ? first->server_->share(io_, limits, handler)
-                      : HttpServer::listen(io_, listen.address, listen.port, limits, handler);
+                      ? first->server_->share(io_, limits, handler, tls)
+                      : HttpServer::listen(io_, listen.address, listen.port, limits, handler, tls);
     if (!server) return fail(server.error());
     server_ = std::move(*server);
     return {};
@@ -165,6 +177,8 @@ Status Generation::start_serving(DaemonKeys& keys, Generation* before, ReloadFun
   }
   services_->reload = std::move(reload);
   IoThread* first_of_before = before != nullptr ? before->threads_.front().get() : nullptr;
+  const auto tls = tls_of(config_.listen.tls);
+  if (!tls) return fail(tls.error());
   std::random_device entropy;
   for (unsigned i = 0; i < config_.listen.io_threads; ++i) {
     const std::uint64_t seed = (std::uint64_t{entropy()} << 32) | entropy();
@@ -175,7 +189,8 @@ Status Generation::start_serving(DaemonKeys& keys, Generation* before, ReloadFun
         std::make_unique<IoThread>(*services_, std::move(context), config_.limits.store_timeout);
     if (Status opened = thread->open_upstreams(assembly_.upstreams()); !opened) return opened;
     IoThread* first = threads_.empty() ? first_of_before : threads_.front().get();
-    if (Status bound = thread->listen(config_.listen, assembly_.http_limits(), first); !bound) {
+    if (Status bound = thread->listen(config_.listen, assembly_.http_limits(), *tls, first);
+        !bound) {
       return bound;
     }
     services_->metrics.push_back(&thread->metrics());

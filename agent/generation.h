@@ -32,10 +32,10 @@ class Generation {
   ~Generation();
 
   /// Recovers the learners, learns what the store has, and serves: on the config's address, or
-  /// where `before` listens. `store` and `keys` outlive the generation. Fails with what the part that could
-  /// not start says, and with unavailable when asked to stop.
-  Status start(replay::Store& store, DaemonKeys& keys, Generation* before, const std::stop_token& stop,
-               ReloadFunction reload);
+  /// where `before` listens. `store` and `keys` outlive the generation. Fails with what the part
+  /// that could not start says, and with unavailable when asked to stop.
+  Status start(replay::Store& store, DaemonKeys& keys, Generation* before,
+               const std::stop_token& stop, ReloadFunction reload);
 
   const Config& config() const { return config_; }
   const Assembly& assembly() const { return assembly_; }

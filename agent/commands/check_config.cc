@@ -6,6 +6,7 @@
 #include <string>
 
 #include "agent/config.h"
+#include "agent/http/tls.h"
 
 namespace yardmaster::agent {
 namespace {
@@ -15,6 +16,12 @@ int check(const std::string& file) {
   if (!config) {
     std::cerr << config.error().message << '\n';
     return 1;
+  }
+  if (const TlsConfig& tls = config->listen.tls; tls.any()) {
+    if (const auto made = make_server_tls(tls.certificate, tls.private_key); !made) {
+      std::cerr << file << ": " << made.error().message << '\n';
+      return 1;
+    }
   }
   std::cout << resolved_yaml(*config);
   return 0;

@@ -8,6 +8,7 @@
 #include "agent/commands/json_file.h"
 #include "agent/drive/driver.h"
 #include "agent/drive/report.h"
+#include "agent/http/tls.h"
 #include "agent/progress.h"
 
 namespace yardmaster::agent {
@@ -25,6 +26,7 @@ struct DriveArguments {
   std::string metric = "quality";
   std::string router;
   std::string api_key_env;
+  std::string ca_file;
   std::string json;
   bool chat = false;
 };
@@ -52,6 +54,11 @@ Result<DriveOptions> make_options(const DriveArguments& arguments) {
   if (!endpoint) return fail(endpoint.error());
   DriveOptions options;
   options.endpoint = std::move(*endpoint);
+  if (options.endpoint.tls) {
+    auto tls = make_client_tls(arguments.ca_file);
+    if (!tls) return fail(tls.error());
+    options.tls = std::move(*tls);
+  }
   options.concurrency = arguments.concurrency;
   options.metric = arguments.metric;
   options.router = arguments.router;
@@ -111,8 +118,10 @@ void add_drive(CLI::App& app, int& exit_code) {
       "Example:\n"
       "  yardmaster drive --url http://127.0.0.1:8080\n"
       "  yardmaster drive --url http://127.0.0.1:8080 --data outcomes.jsonl --concurrency 1");
-  command->add_option("--url", arguments->url, "The daemon, like http://127.0.0.1:8080")
+  command->add_option("--url", arguments->url, "The daemon, like http://127.0.0.1:8080, or https")
       ->required();
+  command->add_option("--ca-file", arguments->ca_file,
+                      "PEM file with the authorities to trust for https; left out: the system's");
   command->add_option("--data", arguments->data,
                       "Outcome data set (JSON lines); left out: built-in queries");
   command

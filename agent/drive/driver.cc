@@ -91,7 +91,7 @@ class Drive {
  private:
   asio::awaitable<void> work() {
     HttpClient client(io_.get_executor(), options_.endpoint, options_.api_key,
-                      options_.request_timeout);
+                      options_.request_timeout, options_.tls);
     while (!daemon_gone_ && next_ < workload_.order.size()) {
       const std::size_t round = next_++;
       const Status served = co_await serve(client, round);
@@ -211,7 +211,8 @@ class Drive {
 
 Result<DaemonInfo> ask_daemon_info(const DriveOptions& options) {
   asio::io_context io{1};
-  HttpClient client(io.get_executor(), options.endpoint, options.api_key, options.request_timeout);
+  HttpClient client(io.get_executor(), options.endpoint, options.api_key, options.request_timeout,
+                    options.tls);
   auto asked = asio::co_spawn(io, client.send("/v1/models", std::nullopt, {}), asio::use_future);
   io.run();
   const auto answer = asked.get();

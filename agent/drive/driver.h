@@ -15,11 +15,12 @@ namespace yardmaster::agent {
 /// How a daemon is driven.
 struct DriveOptions {
   HttpEndpoint endpoint;
-  std::string api_key;             ///< empty: none
-  std::size_t concurrency = 8;     ///< connections, one query at a time on each
-  std::string metric = "quality";  ///< that the feedback carries
-  std::string router;              ///< of the daemon; empty: its first, which chat cannot ask for
-  bool chat = false;               ///< /v1/chat/completions in place of /v1/route and /v1/outcomes
+  std::shared_ptr<boost::asio::ssl::context> tls;  ///< of an endpoint with TLS
+  std::string api_key;                             ///< empty: none
+  std::size_t concurrency = 8;                     ///< connections, one query at a time on each
+  std::string metric = "quality";                  ///< that the feedback carries
+  std::string router;  ///< of the daemon; empty: its first, which chat cannot ask for
+  bool chat = false;   ///< /v1/chat/completions in place of /v1/route and /v1/outcomes
   std::chrono::milliseconds request_timeout{30'000};
 };
 

@@ -1,5 +1,8 @@
 #include "agent/http/client.h"
 
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -7,6 +10,8 @@
 #include <boost/beast/http/write.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
+
+#include "agent/http/tls.h"
 
 namespace yardmaster::agent {
 
@@ -24,7 +29,8 @@ constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 
 Result<HttpEndpoint> parse_http_endpoint(std::string_view url) {
   const auto parsed = boost::urls::parse_uri(url);
-  if (!parsed || parsed->scheme() != "http" || parsed->encoded_host().empty() ||
+  const bool tls = parsed && parsed->scheme() == "https";
+  if (!parsed || (!tls && parsed->scheme() != "http") || parsed->encoded_host().empty() ||
       parsed->has_query()) {
     return fail(ErrorCode::invalid_argument, "'" + std::string(url) +
                                                  "' is not the URL of a daemon; give one like "
@@ -32,18 +38,20 @@ Result<HttpEndpoint> parse_http_endpoint(std::string_view url) {
   }
   HttpEndpoint endpoint;
   endpoint.host = parsed->host_address();
-  endpoint.port = parsed->has_port() ? std::string(parsed->port()) : "80";
+  endpoint.tls = tls;
+  endpoint.port = parsed->has_port() ? std::string(parsed->port()) : tls ? "443" : "80";
   endpoint.path = parsed->encoded_path();
   if (endpoint.path.ends_with('/')) endpoint.path.pop_back();
   return endpoint;
 }
 
 HttpClient::HttpClient(asio::any_io_executor executor, HttpEndpoint endpoint, std::string api_key,
-                       std::chrono::milliseconds timeout)
+                       std::chrono::milliseconds timeout, std::shared_ptr<asio::ssl::context> tls)
     : executor_(std::move(executor)),
       endpoint_(std::move(endpoint)),
       api_key_(std::move(api_key)),
-      timeout_(timeout) {}
+      timeout_(timeout),
+      tls_context_(std::move(tls)) {}
 
 asio::awaitable<Result<HttpClient::Answer>> HttpClient::send(std::string target,
                                                              std::optional<std::string> body,
@@ -63,16 +71,23 @@ asio::awaitable<Result<HttpClient::Answer>> HttpClient::send(std::string target,
   }
 
   stream_->expires_after(timeout_);
-  if (auto [error, sent] = co_await http::async_write(*stream_, request, kNoThrow); error) {
+  if (tls_) co_return co_await exchange(*tls_, request);
+  co_return co_await exchange(*stream_, request);
+}
+
+template <class Stream>
+asio::awaitable<Result<HttpClient::Answer>> HttpClient::exchange(
+    Stream& stream, http::request<http::string_body>& request) {
+  if (auto [error, sent] = co_await http::async_write(stream, request, kNoThrow); error) {
     co_return fail(broken("sending to", error));
   }
   http::response_parser<http::string_body> parser;
   parser.body_limit(kMaxAnswerBytes);
-  if (auto [error, read] = co_await http::async_read(*stream_, buffer_, parser, kNoThrow); error) {
+  if (auto [error, read] = co_await http::async_read(stream, buffer_, parser, kNoThrow); error) {
     co_return fail(broken("reading from", error));
   }
   stream_->expires_never();
-  if (!parser.keep_alive()) stream_.reset();
+  if (!parser.keep_alive()) disconnect();
   co_return parser.release();
 }
 
@@ -89,18 +104,41 @@ asio::awaitable<Status> HttpClient::connect() {
   stream_->expires_after(timeout_);
   auto [refused, address] = co_await stream_->async_connect(addresses, kNoThrow);
   if (refused) {
-    stream_.reset();
+    disconnect();
     co_return fail(ErrorCode::unavailable, "no connection to " + endpoint_.host + ":" +
                                                endpoint_.port + ": " + refused.message() +
                                                "; is the daemon running there?");
   }
   stream_->socket().set_option(asio::ip::tcp::no_delay(true));
-  co_return Status{};
+  if (!endpoint_.tls) co_return Status{};
+  co_return co_await shake_hands();
+}
+
+asio::awaitable<Status> HttpClient::shake_hands() {
+  tls_.emplace(*stream_, *tls_context_);
+  boost::system::error_code failed = asio::error::invalid_argument;
+  if (expect_host(tls_->native_handle(), endpoint_.host)) {
+    const auto [error] = co_await tls_->async_handshake(asio::ssl::stream_base::client, kNoThrow);
+    failed = error;
+  }
+  if (!failed) co_return Status{};
+  const long verdict = SSL_get_verify_result(tls_->native_handle());
+  const std::string why = verdict == X509_V_OK ? failed.message()
+                                               : std::string("its certificate is not trusted: ") +
+                                                     X509_verify_cert_error_string(verdict);
+  disconnect();
+  co_return fail(ErrorCode::unavailable,
+                 "no TLS connection to " + endpoint_.host + ":" + endpoint_.port + ": " + why);
+}
+
+void HttpClient::disconnect() {
+  tls_.reset();
+  stream_.reset();
 }
 
 /// A connection in an unknown state is never used again.
 Error HttpClient::broken(std::string_view doing, const boost::system::error_code& error) {
-  stream_.reset();
+  disconnect();
   const bool slow = error == beast::error::timeout;
   return {ErrorCode::io, std::string(doing) + " " + endpoint_.host + ":" + endpoint_.port + ": " +
                              (slow ? "no answer within " + std::to_string(timeout_.count()) + " ms"

@@ -1,10 +1,14 @@
 #include "agent/http/connection.h"
 
+#include <openssl/err.h>
+#include <openssl/sslerr.h>
 #include <spdlog/spdlog.h>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/ssl/error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <ctime>
 #include <optional>
@@ -30,6 +34,12 @@ constexpr std::size_t kKeptOutputBytes = 64u << 10;
 constexpr std::size_t kLingerBytes = 128u << 20;
 constexpr std::chrono::milliseconds kLingerTime{3'000};
 
+/// The client spoke HTTP where TLS was expected.
+bool is_plain_http(const boost::system::error_code& error) {
+  return error.category() == asio::error::get_ssl_category() &&
+         ERR_GET_REASON(static_cast<unsigned long>(error.value())) == SSL_R_HTTP_REQUEST;
+}
+
 /// The path without the query string, which may hold what should not be logged.
 std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
 
@@ -37,6 +47,7 @@ std::string_view path_of(std::string_view target) { return target.substr(0, targ
 
 Connection::Connection(std::shared_ptr<ServerState> server, Socket socket)
     : server_(std::move(server)), socket_(std::move(socket)), reader_(server_->limits) {
+  if (server_->tls != nullptr) tls_ = std::make_unique<TlsStream>(socket_, *server_->tls);
   server_->connections.insert(this);
   server_->count.store(server_->connections.size(), std::memory_order_relaxed);
 }
@@ -98,6 +109,10 @@ void Connection::await_bytes(RequestReader::Progress progress) {
 }
 
 asio::awaitable<void> Connection::serve() {
+  if (tls_ != nullptr) {
+    const bool shaken = co_await shake_hands();
+    if (!shaken) co_return;
+  }
   while (co_await read_request()) {
     HttpResponse response = co_await answer();
     ResponseFraming framing = reader_.framing();
@@ -120,6 +135,21 @@ asio::awaitable<void> Connection::serve() {
   }
 }
 
+/// A client that speaks plain HTTP is told so, in its own words.
+asio::awaitable<bool> Connection::shake_hands() {
+  enter(Phase::handshaking, server_->limits.header_timeout);
+  const auto [error] = co_await tls_->async_handshake(asio::ssl::stream_base::server, kNoThrow);
+  if (!error) co_return true;
+  if (is_plain_http(error)) {
+    append_response(error_response(400, "this port speaks TLS; call it by https://"),
+                    {.keep_alive = false}, server_->date.at(std::time(nullptr)), out_);
+    const bool told = co_await write_plain(out_);
+    tls_.reset();
+    if (told) co_await linger();
+  }
+  co_return false;
+}
+
 /// True when there is something to answer: a request, or one refused.
 asio::awaitable<bool> Connection::read_request() {
   using Progress = RequestReader::Progress;
@@ -133,7 +163,14 @@ asio::awaitable<bool> Connection::read_request() {
     }
     await_bytes(progress);
     if (server_->draining && progress == Progress::between) co_return false;
-    const auto [error, size] = co_await socket_.async_read_some(reader_.prepare(), kNoThrow);
+    boost::system::error_code error;
+    std::size_t size = 0;
+    if (tls_ == nullptr) {
+      std::tie(error, size) = co_await socket_.async_read_some(reader_.prepare(), kNoThrow);
+    } else {
+      std::tie(error, size) = co_await tls_->async_read_some(reader_.prepare(), kNoThrow);
+      if (error == asio::ssl::error::stream_truncated) error = asio::error::eof;
+    }
     if (too_slow_) co_return true;
     if (error && (error != asio::error::eof || progress == Progress::between)) co_return false;
     reader_.commit(size);
@@ -221,6 +258,7 @@ asio::awaitable<bool> Connection::stream(std::unique_ptr<StreamedBody> body,
     boost::system::error_code ignored;
     socket_.cancel(ignored);
   }
+  while (watching_) co_await asio::post(socket_.get_executor(), asio::use_awaitable);
   if (!whole) co_return false;
   append_last_chunk(framing, out_);
   enter(Phase::writing, server_->limits.idle_timeout);
@@ -241,18 +279,46 @@ asio::awaitable<bool> Connection::write_piece(std::string_view bytes,
 /// Waits for the client's end of sending. Bytes mean that it has sent its next request ahead; then
 /// nothing can be told any more until a write fails.
 void Connection::watch_for_end() {
+  if (tls_ != nullptr) return watch_tls_for_end();
   socket_.async_wait(Socket::wait_read,
                      [self = shared_from_this()](const boost::system::error_code& cancelled) {
                        if (cancelled || !self->when_gone_) return;
                        char byte = 0;
                        boost::system::error_code error;
                        self->socket_.receive(asio::buffer(&byte, 1), Socket::message_peek, error);
-                       if (error && error != asio::error::would_block)
-                         std::exchange(self->when_gone_, nullptr)();
+                       if (error && error != asio::error::would_block) self->tell_gone();
                      });
 }
 
+/// Only reading shows the end inside the stream. What comes in its place is the next request's, and
+/// goes where that is read from.
+void Connection::watch_tls_for_end() {
+  watching_ = true;
+  tls_->async_read_some(
+      reader_.prepare(),
+      [self = shared_from_this()](const boost::system::error_code& error, std::size_t size) {
+        self->watching_ = false;
+        self->reader_.commit(size);
+        if (error && self->when_gone_) self->tell_gone();
+      });
+}
+
+void Connection::tell_gone() { std::exchange(when_gone_, nullptr)(); }
+
 asio::awaitable<bool> Connection::write(std::string_view bytes) {
+  return tls_ == nullptr ? write_plain(bytes) : write_tls(bytes);
+}
+
+asio::awaitable<bool> Connection::write_tls(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto [error, size] = co_await tls_->async_write_some(asio::buffer(bytes), kNoThrow);
+    if (error) co_return false;
+    bytes.remove_prefix(size);
+  }
+  co_return true;
+}
+
+asio::awaitable<bool> Connection::write_plain(std::string_view bytes) {
   while (!bytes.empty()) {
     // Nearly every answer fits the socket's buffer: then no turn of the io_context is needed.
     boost::system::error_code error;
@@ -269,6 +335,8 @@ asio::awaitable<bool> Connection::write(std::string_view bytes) {
 asio::awaitable<void> Connection::linger() {
   enter(Phase::lingering, kLingerTime);
   boost::system::error_code failed;
+  if (tls_ != nullptr) std::tie(failed) = co_await tls_->async_shutdown(kNoThrow);
+  failed = {};
   socket_.shutdown(asio::ip::tcp::socket::shutdown_send, failed);
   std::vector<char> thrown_away(16u << 10);
   for (std::size_t total = 0; !failed && total < kLingerBytes;) {

@@ -46,9 +46,10 @@ using Acceptor = asio::basic_socket_acceptor<tcp, asio::io_context::executor_typ
 
 class BeastServer final : public HttpServer {
  public:
-  BeastServer(asio::io_context& io, HttpLimits limits, Handler handler)
+  BeastServer(asio::io_context& io, HttpLimits limits, Handler handler,
+              std::shared_ptr<asio::ssl::context> tls)
       : io_(io),
-        state_(std::make_shared<ServerState>(io, limits, std::move(handler))),
+        state_(std::make_shared<ServerState>(io, limits, std::move(handler), std::move(tls))),
         acceptor_(std::make_shared<Acceptor>(io.get_executor())),
         sweeper_(std::make_shared<asio::steady_timer>(io)) {}
 
@@ -62,7 +63,8 @@ class BeastServer final : public HttpServer {
 
   std::uint16_t port() const override { return port_; }
   Result<std::unique_ptr<HttpServer>> share(asio::io_context& io, HttpLimits limits,
-                                            Handler handler) override;
+                                            Handler handler,
+                                            std::shared_ptr<asio::ssl::context> tls) override;
   void start() override;
   void retire() override;
   asio::awaitable<void> drain(std::chrono::milliseconds grace) override;
@@ -114,10 +116,11 @@ Status BeastServer::bind(std::string_view address, std::uint16_t port) {
 }
 
 Result<std::unique_ptr<HttpServer>> BeastServer::share(asio::io_context& io, HttpLimits limits,
-                                                       Handler handler) {
+                                                       Handler handler,
+                                                       std::shared_ptr<asio::ssl::context> tls) {
   boost::system::error_code error;
   const tcp::endpoint endpoint = acceptor_->local_endpoint(error);
-  auto other = std::make_unique<BeastServer>(io, limits, std::move(handler));
+  auto other = std::make_unique<BeastServer>(io, limits, std::move(handler), std::move(tls));
   const int socket = error ? -1 : ::fcntl(acceptor_->native_handle(), F_DUPFD_CLOEXEC, 0);
   if (!error && socket < 0) error.assign(errno, boost::system::system_category());
   if (!error) other->acceptor_->assign(endpoint.protocol(), socket, error);
@@ -199,8 +202,9 @@ asio::awaitable<void> BeastServer::drain(std::chrono::milliseconds grace) {
 
 Result<std::unique_ptr<HttpServer>> HttpServer::listen(asio::io_context& io,
                                                        std::string_view address, std::uint16_t port,
-                                                       HttpLimits limits, Handler handler) {
-  auto server = std::make_unique<BeastServer>(io, limits, std::move(handler));
+                                                       HttpLimits limits, Handler handler,
+                                                       std::shared_ptr<asio::ssl::context> tls) {
+  auto server = std::make_unique<BeastServer>(io, limits, std::move(handler), std::move(tls));
   if (Status bound = server->bind(address, port); !bound) return fail(bound.error());
   return std::unique_ptr<HttpServer>(std::move(server));
 }

@@ -15,6 +15,10 @@
 
 #include "base/result.h"
 
+namespace boost::asio::ssl {
+class context;
+}
+
 namespace yardmaster::agent {
 
 using HttpRequest = boost::beast::http::request<boost::beast::http::string_body>;
@@ -73,10 +77,11 @@ class HttpServer {
   /// internal, and is logged. The request is the handler's to move from.
   using Handler = std::function<boost::asio::awaitable<HttpResponse>(HttpRequest request)>;
 
-  /// Binds and listens; port 0 picks a free one. Fails with io: address in use, not allowed, ...
-  static Result<std::unique_ptr<HttpServer>> listen(boost::asio::io_context& io,
-                                                    std::string_view address, std::uint16_t port,
-                                                    HttpLimits limits, Handler handler);
+  /// Binds and listens; port 0 picks a free one. With `tls` (make_server_tls) it speaks HTTPS
+  /// alone. Fails with io: address in use, not allowed, ...
+  static Result<std::unique_ptr<HttpServer>> listen(
+      boost::asio::io_context& io, std::string_view address, std::uint16_t port, HttpLimits limits,
+      Handler handler, std::shared_ptr<boost::asio::ssl::context> tls = nullptr);
 
   virtual ~HttpServer() = default;
 
@@ -85,8 +90,9 @@ class HttpServer {
   /// Another server, on `io`, that accepts from this one's socket; the system gives each connection
   /// to whichever is free. One socket, and not one each by SO_REUSEPORT, so that another process is
   /// refused the port. Call before either starts. Fails with io.
-  virtual Result<std::unique_ptr<HttpServer>> share(boost::asio::io_context& io, HttpLimits limits,
-                                                    Handler handler) = 0;
+  virtual Result<std::unique_ptr<HttpServer>> share(
+      boost::asio::io_context& io, HttpLimits limits, Handler handler,
+      std::shared_ptr<boost::asio::ssl::context> tls = nullptr) = 0;
 
   /// Starts accepting.
   virtual void start() = 0;

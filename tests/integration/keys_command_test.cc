@@ -56,11 +56,12 @@ class KeysCommand : public testing::Test {
   }
 
   void write_config(const std::string& address) {
-    std::ofstream(config_) << "listen: {address: " << address << ", port: 0}\n"
-                           << "data_dir: " << path("data") << "\n"
-                           << "upstreams: [{name: sim, kind: simulated}]\n"
-                           << "models: [{name: small, upstream: sim}, {name: large, upstream: sim}]\n"
-                           << "logging: {level: debug}\n";
+    std::ofstream(config_)
+        << "listen: {address: " << address << ", port: 0}\n"
+        << "data_dir: " << path("data") << "\n"
+        << "upstreams: [{name: sim, kind: simulated}]\n"
+        << "models: [{name: small, upstream: sim}, {name: large, upstream: sim}]\n"
+        << "logging: {level: debug}\n";
   }
 
   std::unique_ptr<ChildProcess> serve() {

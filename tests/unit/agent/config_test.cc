@@ -360,6 +360,19 @@ TEST(Config, AnAddressThatOthersReachNeedsKeys) {
   EXPECT_THAT(problems_of("listen: {address: localhost}\n"), HasSubstr("no IP address"));
 }
 
+TEST(Config, TlsNeedsBothFiles) {
+  EXPECT_EQ(problems_of("listen: {tls: {certificate: a.pem}}\n"),
+            "c.yaml:2: listen.tls.private_key is missing; name the PEM file of its key");
+  EXPECT_EQ(problems_of("listen: {tls: {private_key: a.key}}\n"),
+            "c.yaml:2: listen.tls.certificate is missing; name the PEM file of the certificate");
+  const auto config =
+      parse("models: [{name: a}]\nlisten: {tls: {certificate: a.pem, private_key: a.key}}\n");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->listen.tls.certificate, "a.pem");
+  EXPECT_EQ(config->listen.tls.private_key, "a.key");
+  EXPECT_THAT(resolved_yaml(*config), HasSubstr("private_key: \"a.key\""));
+}
+
 TEST(Config, KeysNeedNameHashAndScopes) {
   EXPECT_EQ(problems_of("keys: [{name: app}]\n"),
             "c.yaml:2: keys[0].sha256 is missing; make it with: printf %s KEY | sha256sum\n"

@@ -71,10 +71,12 @@ class TestBody final : public StreamedBody {
 /// A server on its own thread, with a handler that does what the path asks for.
 class RunningServer {
  public:
-  explicit RunningServer(HttpLimits limits = {}) : RunningServer(nullptr, limits) {}
+  explicit RunningServer(HttpLimits limits = {},
+                         std::shared_ptr<boost::asio::ssl::context> tls = nullptr)
+      : RunningServer(nullptr, limits, std::move(tls)) {}
 
   /// Accepts from the socket of another.
-  explicit RunningServer(HttpServer& other) : RunningServer(&other, {}) {}
+  explicit RunningServer(HttpServer& other) : RunningServer(&other, {}, nullptr) {}
 
   ~RunningServer() {
     release();
@@ -100,11 +102,14 @@ class RunningServer {
   }
 
  private:
-  RunningServer(HttpServer* other, HttpLimits limits) : work_(io_.get_executor()), held_(io_) {
+  RunningServer(HttpServer* other, HttpLimits limits,
+                std::shared_ptr<boost::asio::ssl::context> tls)
+      : work_(io_.get_executor()), held_(io_) {
     held_.expires_at(boost::asio::steady_timer::time_point::max());
     auto handler = [this](HttpRequest request) { return answer(std::move(request)); };
-    auto made = other == nullptr ? HttpServer::listen(io_, "127.0.0.1", 0, limits, handler)
-                                 : other->share(io_, limits, handler);
+    auto made = other == nullptr
+                    ? HttpServer::listen(io_, "127.0.0.1", 0, limits, handler, std::move(tls))
+                    : other->share(io_, limits, handler);
     server_ = std::move(*made);
     server_->start();
     thread_ = std::thread([this] { io_.run(); });
