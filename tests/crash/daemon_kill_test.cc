@@ -109,10 +109,10 @@ std::string state_of(const agent::RouterLearner& learner) {
   return out.str();
 }
 
-TEST_F(DaemonKill, OnSighupItSaysThatTheConfigIsReadAtTheStartAndServesOn) {
+TEST_F(DaemonKill, OnSighupItReadsTheConfigAnewAndServesOn) {
   const auto child = start();
   child->kill(SIGHUP);
-  EXPECT_FALSE(child->read_until("restart to apply changes").empty()) << child->log;
+  EXPECT_FALSE(child->read_until("the config was reloaded").empty()) << child->log;
   child->kill(SIGTERM);
   EXPECT_EQ(child->wait(), 0) << child->log;
 }

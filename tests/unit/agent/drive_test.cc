@@ -235,7 +235,7 @@ TEST(DriveCommand, ExitsWith1WhenWorkFailedAnd2WhenTheCallIsWrong) {
   Peer peer("unknown");
   EXPECT_EQ(run_command("--url " + peer.url() + " --queries 5"), 1);
   EXPECT_EQ(run_command("--url " + peer.url() + " --data /nowhere.jsonl"), 1);
-  EXPECT_EQ(run_command("--url https://example.org"), 2);
+  EXPECT_EQ(run_command("--url ftp://example.org"), 2);
   EXPECT_EQ(run_command("--queries 5"), 2);
   EXPECT_EQ(run_command("--url " + peer.url() + " --api-key-env YARDMASTER_NO_SUCH_KEY"), 2);
 }

@@ -118,7 +118,7 @@ TEST(HttpEndpoint, IsReadFromAUrl) {
   EXPECT_EQ(endpoint->path, "");
   EXPECT_EQ(parse_http_endpoint("http://localhost/router")->path, "/router");
   EXPECT_EQ(parse_http_endpoint("http://localhost")->port, "80");
-  EXPECT_FALSE(parse_http_endpoint("https://localhost"));
+  EXPECT_FALSE(parse_http_endpoint("ftp://localhost"));
   EXPECT_FALSE(parse_http_endpoint("localhost:8080"));
   EXPECT_FALSE(parse_http_endpoint(""));
 }
