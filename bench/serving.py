@@ -1,7 +1,8 @@
 """The daemon under load, beside references in the same run. Called by scripts/bench.
 
 Each figure is the median of several short runs that take turns with their reference, since the
-machine's speed drifts. The server has one core; load and mock upstream have the other.
+machine's speed drifts. The io thread is one; for chat the whole daemon has one core, and load and
+mock upstream the other. Elsewhere the store's and the learner's threads may use the load's core.
 """
 
 import argparse
@@ -115,8 +116,8 @@ class Bench:
                         f"{upstreams}models: [{models}]\nlogging: {{level: warn}}\n")
         return path, port
 
-    def daemon(self, config, port):
-        return running([self.build / "yardmaster", "serve", "--config", config], SERVER_CORE, port,
+    def daemon(self, config, port, cores=f"{SERVER_CORE},{LOAD_CORE}"):
+        return running([self.build / "yardmaster", "serve", "--config", config], cores, port,
                        "/readyz")
 
     def load(self, port, target, bodies=None, **options):
@@ -235,7 +236,8 @@ class Bench:
         streams = self.file_of("streams", [
             {**body, "stream": True, "stream_options": {"include_usage": True}} for body in plain])
         mock = [self.build / "bench/mock_upstream", mock_port]
-        with running(mock, LOAD_CORE, mock_port, "/"), self.daemon(config, port) as daemon:
+        with running(mock, LOAD_CORE, mock_port, "/"), \
+                self.daemon(config, port, SERVER_CORE) as daemon:
             self.load(port, target, bodies, requests=2000, connections=16)
             chat = {}
             for connections in (1, 16, 64):
