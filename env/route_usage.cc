@@ -3,20 +3,13 @@
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
+#include "env/translation/json_access.h"
+
 namespace yardmaster::env {
 
 namespace json = boost::json;
 
 namespace {
-
-void read_count(const json::object& object, std::string_view key,
-                std::optional<std::uint64_t>& count) {
-  const json::value* value = object.if_contains(key);
-  if (value == nullptr) return;
-  boost::system::error_code inexact;
-  const auto number = value->to_number<std::uint64_t>(inexact);
-  if (!inexact) count = number;
-}
 
 /// Anthropic counts apart what came from the cache and what went into it. In a stream the counts
 /// are cumulative, and an event may leave out what has not changed.

@@ -4,6 +4,8 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
+#include "env/translation/json_access.h"
+
 namespace yardmaster::env {
 
 namespace json = boost::json;
@@ -12,15 +14,6 @@ namespace {
 
 /// Answers nest deeper than Boost.JSON's default of 32 when a tool call's arguments do.
 constexpr std::size_t kMaxDepth = 512;
-
-void read_count(const json::object& object, std::string_view key,
-                std::optional<std::uint64_t>& count) {
-  const json::value* value = object.if_contains(key);
-  if (value == nullptr) return;
-  boost::system::error_code inexact;
-  const auto number = value->to_number<std::uint64_t>(inexact);
-  if (!inexact) count = number;
-}
 
 void read_cached(const json::object& counts, std::string_view key, Usage& usage) {
   const json::value* details = counts.if_contains(key);
@@ -34,17 +27,6 @@ void read_cached(const json::object& counts, std::string_view key, Usage& usage)
 }
 
 }  // namespace
-
-Result<Usage> read_usage(std::string_view answer_body) {
-  const auto answer = parse_answer(answer_body);
-  if (!answer) return fail(ErrorCode::io, "the answer is no JSON object");
-  if (const auto error = error_in(*answer)) {
-    return fail(ErrorCode::io, "the answer is an error: " + *error);
-  }
-  Usage usage;
-  read_usage(*answer, usage);
-  return usage;
-}
 
 std::optional<json::object> parse_answer(std::string_view text) {
   json::parse_options options;

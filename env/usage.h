@@ -19,16 +19,11 @@ struct Usage {
   std::string response_id;
 };
 
-/// Reads id and usage from an OpenAI chat completion; what is absent or odd stays empty. Fails with
-/// io where the answer is none: no JSON object, or an error that came with a status of success.
-Result<Usage> read_usage(std::string_view answer_body);
-
-// The same in parts, for streams.
-
-/// A chat completion or a chunk of one, parsed. Nothing: it is no JSON object.
+/// An answer or an event of one, parsed. Nothing: it is no JSON object.
 std::optional<boost::json::object> parse_answer(std::string_view text);
 
-/// Adds what the chunk says to `usage`; absent fields stay as they were.
+/// Adds what an OpenAI chat completion or a chunk of one says to `usage`; absent fields stay as
+/// they were. For answers of every route see env/route_usage.h.
 void read_usage(const boost::json::object& answer, Usage& usage);
 
 /// What an answer says that is an error, and not a completion with a null "error" in it. Nothing:

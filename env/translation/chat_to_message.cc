@@ -19,13 +19,6 @@ namespace {
 
 constexpr std::size_t kMaxErrorBytes = 1000;
 
-std::uint64_t count_in(const json::object& object, std::string_view name) {
-  const json::value* value = member(object, name);
-  boost::system::error_code inexact;
-  const auto count = value != nullptr ? value->to_number<std::uint64_t>(inexact) : 0;
-  return inexact ? 0 : count;
-}
-
 json::object tool_use(const json::object& call) {
   const json::object* function = object_in(call, "function");
   return {{"type", "tool_use"},
@@ -82,13 +75,13 @@ std::string_view stop_reason_of(std::string_view finish_reason) {
 
 json::object message_usage(const json::object& usage) {
   const json::object* details = object_in(usage, "prompt_tokens_details");
-  const std::uint64_t prompt = count_in(usage, "prompt_tokens");
+  const std::uint64_t prompt = count_in(usage, "prompt_tokens").value_or(0);
   const std::uint64_t cached =
-      details != nullptr ? std::min(count_in(*details, "cached_tokens"), prompt) : 0;
+      details != nullptr ? std::min(count_in(*details, "cached_tokens").value_or(0), prompt) : 0;
   return {{"input_tokens", prompt - cached},
           {"cache_creation_input_tokens", 0},
           {"cache_read_input_tokens", cached},
-          {"output_tokens", count_in(usage, "completion_tokens")}};
+          {"output_tokens", count_in(usage, "completion_tokens").value_or(0)}};
 }
 
 Result<std::string> chat_to_message(std::string_view body) {

@@ -14,11 +14,7 @@ namespace json = boost::json;
 
 namespace {
 
-std::uint64_t index_of(const json::object& event) {
-  const json::value* value = member(event, "index");
-  boost::system::error_code inexact;
-  return value != nullptr ? value->to_number<std::uint64_t>(inexact) : 0;
-}
+std::uint64_t index_of(const json::object& event) { return count_in(event, "index").value_or(0); }
 
 }  // namespace
 

@@ -17,13 +17,6 @@ namespace {
 
 constexpr std::size_t kMaxErrorBytes = 1000;
 
-std::uint64_t count_in(const json::object& usage, std::string_view name) {
-  const json::value* value = member(usage, name);
-  boost::system::error_code inexact;
-  const auto count = value != nullptr ? value->to_number<std::uint64_t>(inexact) : 0;
-  return inexact ? 0 : count;
-}
-
 json::object tool_call(const json::object& block) {
   const json::value* input = member(block, "input");
   return {{"id", text_in(block, "id")},
@@ -72,10 +65,10 @@ std::string_view finish_reason_of(std::string_view stop_reason) {
 }
 
 json::object chat_usage(const json::object& usage) {
-  const std::uint64_t read = count_in(usage, "cache_read_input_tokens");
-  const std::uint64_t written = count_in(usage, "cache_creation_input_tokens");
-  const std::uint64_t prompt = count_in(usage, "input_tokens") + read + written;
-  const std::uint64_t completion = count_in(usage, "output_tokens");
+  const std::uint64_t read = count_in(usage, "cache_read_input_tokens").value_or(0);
+  const std::uint64_t written = count_in(usage, "cache_creation_input_tokens").value_or(0);
+  const std::uint64_t prompt = count_in(usage, "input_tokens").value_or(0) + read + written;
+  const std::uint64_t completion = count_in(usage, "output_tokens").value_or(0);
   return {{"prompt_tokens", prompt},
           {"completion_tokens", completion},
           {"total_tokens", prompt + completion},

@@ -5,6 +5,7 @@
 #include <boost/json/parse.hpp>
 #include <string>
 
+#include "env/route_usage.h"
 #include "env/upstream.h"
 
 namespace yardmaster::env {
@@ -133,6 +134,7 @@ RC_GTEST_PROP(SpliceModelProperty, EveryOtherByteStaysAsItWas, ()) {
 
 TEST(ReadUsage, ReadsIdAndTokens) {
   const auto usage = read_usage(
+      ApiRoute::chat_completions,
       R"({"id":"chatcmpl-1","usage":{"prompt_tokens":12,"completion_tokens":34},"error":null})");
   ASSERT_TRUE(usage);
   EXPECT_EQ(usage->response_id, "chatcmpl-1");
@@ -145,7 +147,7 @@ TEST(ReadUsage, LeavesEmptyWhatIsAbsentOrOdd) {
        {R"({"usage":null})", R"({"id":5,"usage":[]})",
         R"({"id":null,"usage":{"prompt_tokens":-1,"completion_tokens":"3"}})",
         R"({"usage":{"prompt_tokens":1.5,"completion_tokens":1e300}})"}) {
-    const auto usage = read_usage(body);
+    const auto usage = read_usage(ApiRoute::chat_completions, body);
     ASSERT_TRUE(usage) << body;
     EXPECT_EQ(usage->response_id, "") << body;
     EXPECT_FALSE(usage->input_tokens) << body;
@@ -156,17 +158,19 @@ TEST(ReadUsage, LeavesEmptyWhatIsAbsentOrOdd) {
 TEST(ReadUsage, RefusesWhatIsNoAnswer) {
   for (const std::string body : {"", "nonsense", "[]", "{\"id\":", R"({"error":"full"})",
                                  R"({"error":{"message":"full"}})"}) {
-    const auto usage = read_usage(body);
+    const auto usage = read_usage(ApiRoute::chat_completions, body);
     ASSERT_FALSE(usage) << body;
     EXPECT_EQ(usage.error().code, ErrorCode::io);
   }
-  EXPECT_THAT(read_usage(R"({"error":{"message":"full"}})").error().message,
-              testing::HasSubstr("full"));
+  EXPECT_THAT(
+      read_usage(ApiRoute::chat_completions, R"({"error":{"message":"full"}})").error().message,
+      testing::HasSubstr("full"));
 }
 
 TEST(ReadUsage, ReadsDeepAnswers) {
   const std::string deep = std::string(100, '[') + std::string(100, ']');
-  const auto usage = read_usage("{\"x\":" + deep + R"(,"usage":{"prompt_tokens":7}})");
+  const auto usage =
+      read_usage(ApiRoute::chat_completions, "{\"x\":" + deep + R"(,"usage":{"prompt_tokens":7}})");
   ASSERT_TRUE(usage);
   EXPECT_EQ(usage->input_tokens, 7u);
 }
