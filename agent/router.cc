@@ -189,11 +189,8 @@ bool Router::ask_policy(const PublishedPolicy& policy, const env::Observation& o
   const std::size_t count = observation.candidates.size();
   routed.policy_probabilities.resize(count);
   routed.scores.resize(count);
-  const Status asked =
-      explain
-          ? policy.policy->explain(observation, routed.policy_probabilities, routed.scores)
-          : policy.policy->distribution(observation, routed.policy_probabilities, routed.scores);
-  return asked && is_distribution(routed.policy_probabilities);
+  return agent::ask_policy(*policy.policy, observation, explain, routed.policy_probabilities,
+                           routed.scores);
 }
 
 /// The same at the budget's price; leaves in `choice` what the ceiling leaves.

@@ -33,6 +33,8 @@ SessionKey session_key(std::string_view given, std::string_view caller, const en
   return {key_of(query.continues, caller, query), key_of(query.conversation, caller, query), {}};
 }
 
+std::string own_id(const SessionKey& key) { return key.next.substr(0, key.next.find('/')); }
+
 Sessions::Sessions(SessionSettings settings, const Sessions& before) : settings_(settings) {
   const std::lock_guard lock(before.mutex_);
   for (auto entry = before.latest_.rbegin(); entry != before.latest_.rend(); ++entry) {

@@ -50,6 +50,9 @@ struct SessionKey {
 /// `prompt_cache_key`. Examples in a prompt are no conversation, since nobody asked them.
 SessionKey session_key(std::string_view given, std::string_view caller, const env::Query& query);
 
+/// The id of a conversation that begins with this turn and that the client gave none.
+std::string own_id(const SessionKey& key);
+
 /// The conversations that are going on. Thread-safe.
 class Sessions {
  public:

@@ -66,12 +66,6 @@ json::object describe(const LearnerStatus& status) {
   return object;
 }
 
-HttpResponse json_response(const json::object& body) {
-  HttpResponse response;
-  response.body = to_json(body);
-  return response;
-}
-
 /// The copy goes to a folder named by the time: a client never chooses a path on the server. The
 /// snapshots that are there before the store is copied have learned only rows that the copy has.
 Result<std::filesystem::path> make_backup(const DataDirectory& data, Timestamp now,

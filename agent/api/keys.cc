@@ -19,21 +19,11 @@ namespace json = boost::json;
 namespace {
 
 json::object describe(const KeyListing& listing, Timestamp now) {
-  json::object object = json_of(listing.key);
-  object["source"] = listing.created ? "made" : "config";
-  object["state"] = state_of(listing.key, listing.revoked, now);
-  if (listing.created) object["created"] = format_rfc3339(*listing.created);
-  if (listing.revoked) object["revoked"] = format_rfc3339(*listing.revoked);
+  json::object object = json_of(listing, now);
   if (listing.key.budget_usd_per_day > 0) {
     object["spent_today_usd"] = listing.standing.spent_today_usd;
   }
   return object;
-}
-
-HttpResponse json_response(const json::object& body) {
-  HttpResponse response;
-  response.body = to_json(body);
-  return response;
 }
 
 /// A name that is misspelt would leave a key without the limit that was meant.

@@ -1,6 +1,9 @@
 #include "agent/api/request_options.h"
 
+#include <boost/json/object.hpp>
 #include <charconv>
+
+#include "base/json_text.h"
 
 namespace yardmaster::agent {
 namespace {
@@ -81,6 +84,12 @@ HttpResponse to_response(const Error& error) {
   if (error.code == ErrorCode::context_length_exceeded) code = "context_length_exceeded";
   HttpResponse response = error_response(http_status(error.code), error.message, code);
   if (error.code == ErrorCode::unavailable) response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+HttpResponse json_response(const boost::json::object& body) {
+  HttpResponse response;
+  response.body = to_json(body);
   return response;
 }
 

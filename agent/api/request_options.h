@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/json/fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,5 +32,8 @@ Error store_overdue();
 
 /// An Error as an OpenAI-shaped answer; unavailable gets Retry-After.
 HttpResponse to_response(const Error& error);
+
+/// A 200 with that body.
+HttpResponse json_response(const boost::json::object& body);
 
 }  // namespace yardmaster::agent

@@ -116,7 +116,7 @@ void Api::remember_turn(const RouteRequest& request, const Decision& decision) {
   SessionTurn turn{
       decision.router,    decision.model(), decision.estimated_input_tokens, decision.time, true,
       decision.session_id};
-  if (turn.session_id.empty()) turn.session_id = request.session.next.substr(0, 21);
+  if (turn.session_id.empty()) turn.session_id = own_id(request.session);
   // A baseline that steps in says nothing of which part of the traffic it is.
   const bool stays = request.baseline_only && request.last_turn;
   turn.by_policy =

@@ -7,16 +7,22 @@
 namespace yardmaster::agent {
 namespace {
 
+/// Whether the values are probabilities that sum to 1.
+bool is_distribution(std::span<const double> values) {
+  double sum = 0;
+  for (const double p : values) {
+    if (!(p >= 0)) return false;
+    sum += p;
+  }
+  return std::abs(sum - 1) < 1e-6;
+}
+
 /// Fills probabilities and scores; leaves them empty where the policy gives no valid distribution.
 void ask(const policies::Policy* policy, const env::Observation& observation, bool explain,
          std::vector<double>& probabilities, std::vector<policies::Score>& scores) {
   probabilities.assign(observation.candidates.size(), 0);
   scores.assign(observation.candidates.size(), {});
-  if (policy != nullptr) {
-    const Status asked = explain ? policy->explain(observation, probabilities, scores)
-                                 : policy->distribution(observation, probabilities, scores);
-    if (asked && is_distribution(probabilities)) return;
-  }
+  if (policy != nullptr && ask_policy(*policy, observation, explain, probabilities, scores)) return;
   probabilities.clear();
   scores.clear();
 }
@@ -39,13 +45,11 @@ std::vector<CandidateForecast> forecast(const env::Observation& observation, dou
 
 }  // namespace
 
-bool is_distribution(std::span<const double> values) {
-  double sum = 0;
-  for (const double p : values) {
-    if (!(p >= 0)) return false;
-    sum += p;
-  }
-  return std::abs(sum - 1) < 1e-6;
+bool ask_policy(const policies::Policy& policy, const env::Observation& observation, bool explain,
+                std::span<double> probabilities, std::span<policies::Score> scores) {
+  const Status asked = explain ? policy.explain(observation, probabilities, scores)
+                               : policy.distribution(observation, probabilities, scores);
+  return asked && is_distribution(probabilities);
 }
 
 Result<PacedChoice> choose_within_budget(BudgetPacer& pacer, const policies::Policy* policy,

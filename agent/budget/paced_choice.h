@@ -28,8 +28,10 @@ struct PacedChoice {
   std::vector<policies::Score> scores;  ///< of the kept; empty as they are
 };
 
-/// Whether the values are probabilities that sum to 1.
-bool is_distribution(std::span<const double> values);
+/// Asks for the distribution, with `explain` for all deviations of the scores too. False: the
+/// policy gave no valid one.
+bool ask_policy(const policies::Policy& policy, const env::Observation& observation, bool explain,
+                std::span<double> probabilities, std::span<policies::Score> scores);
 
 /// Asks the policy (nullptr: there is none) with the pacer's price on top of the observation's cost
 /// weight, takes out the candidates that would break the ceiling, and asks again among the rest.

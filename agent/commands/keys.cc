@@ -95,30 +95,16 @@ int add(const KeysArguments& arguments) {
   return 0;
 }
 
-struct ListedKey {
-  ApiKey key;
-  std::string source;
-  std::optional<Timestamp> created, revoked;
-};
-
-Result<std::vector<ListedKey>> listed_keys(const Config& config) {
+/// What each has used a running daemon alone knows.
+Result<std::vector<KeyListing>> listed_keys(const Config& config) {
   auto made = file_of(config).read();
   if (!made) return fail(made.error());
-  std::vector<ListedKey> all;
-  for (const ApiKey& key : config.keys) all.push_back({key, "config", {}, {}});
+  std::vector<KeyListing> all;
+  for (const ApiKey& key : config.keys) all.push_back({key, {}, {}, {}});
   for (MadeKey& each : *made) {
-    all.push_back({std::move(each.key), "made", each.created, each.revoked});
+    all.push_back({std::move(each.key), each.created, each.revoked, {}});
   }
   return all;
-}
-
-json::object describe(const ListedKey& listed, Timestamp now) {
-  json::object object = json_of(listed.key);
-  object["source"] = listed.source;
-  object["state"] = state_of(listed.key, listed.revoked, now);
-  if (listed.created) object["created"] = format_rfc3339(*listed.created);
-  if (listed.revoked) object["revoked"] = format_rfc3339(*listed.revoked);
-  return object;
 }
 
 std::string joined(const std::vector<std::string>& names) {
@@ -160,17 +146,17 @@ int list(const KeysArguments& arguments) {
   if (!keys) return failed(keys.error());
   const Timestamp now = system_clock_now();
   std::size_t width = 4;
-  for (const ListedKey& each : *keys) width = std::max(width, each.key.name.size());
+  for (const KeyListing& each : *keys) width = std::max(width, each.key.name.size());
   std::printf("%-*s  %-7s  %-20s  %-6s  %-27s  %s\n", static_cast<int>(width), "name", "state",
               "scopes", "source", "expires", "limits");
   json::array rows;
-  for (const ListedKey& each : *keys) {
+  for (const KeyListing& each : *keys) {
     std::printf("%-*s  %-7s  %-20s  %-6s  %-27s  %s\n", static_cast<int>(width),
                 each.key.name.c_str(), std::string(state_of(each.key, each.revoked, now)).c_str(),
-                scopes_of(each.key).c_str(), each.source.c_str(),
+                scopes_of(each.key).c_str(), std::string(source_of(each)).c_str(),
                 each.key.expires ? format_rfc3339(*each.key.expires).c_str() : "never",
                 limits_of(each.key).c_str());
-    rows.push_back(describe(each, now));
+    rows.push_back(json_of(each, now));
   }
   if (arguments.json_file.empty()) return 0;
   const Status written = write_json_file(arguments.json_file, {{"keys", std::move(rows)}});

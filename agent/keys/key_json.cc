@@ -51,6 +51,15 @@ json::object json_of(const ApiKey& key) {
   return object;
 }
 
+json::object json_of(const KeyListing& listing, Timestamp now) {
+  json::object object = json_of(listing.key);
+  object["source"] = source_of(listing);
+  object["state"] = state_of(listing.key, listing.revoked, now);
+  if (listing.created) object["created"] = format_rfc3339(*listing.created);
+  if (listing.revoked) object["revoked"] = format_rfc3339(*listing.revoked);
+  return object;
+}
+
 Result<ApiKey> key_from_json(const json::object& object, std::size_t& unknown) {
   JsonFields fields(object);
   ApiKey key;

@@ -65,6 +65,11 @@ struct KeyListing {
   KeyStanding standing;
 };
 
+/// "config" or "made".
+inline std::string_view source_of(const KeyListing& listing) {
+  return listing.created ? "made" : "config";
+}
+
 /// All keys of a daemon, of the config and made at run time: who may do what, and what each has
 /// used. io threads read the current set through `set()`; the rest takes a lock, from any thread.
 /// Once there was a key, nobody is let in without one until the next start, also where all were
