@@ -23,8 +23,9 @@ def skip(reason):
     sys.exit(SKIPPED)
 
 
-def enter_environment(script, package, install):
-    """Runs `script` again inside its virtual environment with `package`, which it makes if it may."""
+def enter_environment(script, package, install, prepare=lambda venv: True):
+    """Runs `script` again inside its virtual environment with `package`, which it makes if it may;
+    `prepare` installs what else it needs there, and tells whether it could."""
     name = pathlib.Path(script).name
     venv = ROOT / "build" / name / "venv"
     if pathlib.Path(sys.prefix) == venv:
@@ -41,6 +42,8 @@ def enter_environment(script, package, install):
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
         if subprocess.run([python, "-m", "pip", "install", "-q", package]).returncode != 0:
             skip(f"{package} cannot be had from the package index")
+        if not prepare(venv):
+            skip("what the client needs cannot be had from its package index")
         ready.touch()
     os.execv(python, [str(python), script, *sys.argv[1:]])
 
@@ -108,21 +111,30 @@ class Daemon:
         return code
 
 
+def program():
+    """The daemon under test: what the command line names, or the release."""
+    arguments = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    return arguments[0] if arguments else ROOT / "build" / "release" / "yardmaster"
+
+
 def main(script, doc, package, config_text, handler, tests):
     """A check's command line; `tests` is its TestCase, whose `url` is set to the daemon's."""
-    arguments = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     if "-h" in sys.argv or "--help" in sys.argv:
         print(doc)
         return
     enter_environment(script, package, install="--no-install" not in sys.argv)
     if "--prepare" in sys.argv:
         return
-    program = arguments[0] if arguments else ROOT / "build" / "release" / "yardmaster"
-    daemon = Daemon(program, config_text, handler)
+    daemon = Daemon(program(), config_text, handler)
     tests.url = daemon.url
     suite = unittest.defaultTestLoader.loadTestsFromTestCase(tests)
     result = unittest.TextTestRunner(verbosity=1).run(suite)
+    end(daemon, result.wasSuccessful())
+
+
+def end(daemon, passed):
+    """Stops the daemon and exits as its check does."""
     code = daemon.stop()
     if code != 0:
         print(f"the daemon ended with {code}")
-    sys.exit(0 if result.wasSuccessful() and code == 0 else 1)
+    sys.exit(0 if passed and code == 0 else 1)
