@@ -222,6 +222,7 @@ std::unique_ptr<Services> Assembly::make_services(replay::Store& store, LearnerT
   auto services = std::make_unique<Services>(*pool_, store, learner, *tokens_, keys, data(),
                                              config_.breaker, config_.sessions);
   services->max_attempts = config_.fallback.max_attempts;
+  services->retry = config_.retry;
   services->decisions = store.stats().decisions;
   for (std::size_t i = 0; i < config_.routers.size(); ++i) {
     const RouterConfig& router = config_.routers[i];

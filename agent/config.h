@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/call_retry.h"
 #include "agent/keys/api_key.h"
 #include "agent/model_health.h"
 #include "agent/secret.h"
@@ -153,6 +154,7 @@ struct Config {
   std::vector<env::ModelSpec> models;
   std::vector<RouterConfig> routers{RouterConfig{}};
   FallbackConfig fallback;
+  RetrySettings retry;
   BreakerSettings breaker;
   SessionSettings sessions;
   ObjectiveConfig objective;

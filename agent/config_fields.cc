@@ -100,6 +100,12 @@ void visit_fallback(FieldVisitor& visitor, FallbackConfig& fallback) {
   visitor.integer("max_attempts", fallback.max_attempts, 1, 100);
 }
 
+void visit_retry(FieldVisitor& visitor, RetrySettings& retry) {
+  visitor.integer("max_retries", retry.max_retries, 0, 10);
+  visitor.seconds("backoff_s", retry.backoff, 0.001, 60);
+  visitor.seconds("max_wait_s", retry.max_wait, 0.001, 60);
+}
+
 void visit_sessions(FieldVisitor& visitor, SessionSettings& sessions) {
   visitor.flag("enabled", sessions.enabled);
   visitor.seconds("idle_s", sessions.idle, 1, kDay_s * 30);
@@ -192,6 +198,7 @@ void visit_config(FieldVisitor& visitor, Config& config) {
   visitor.list_of("models", config.models, visit_model);
   visitor.list_of("routers", config.routers, visit_router);
   visitor.group("fallback", [&](FieldVisitor& v) { visit_fallback(v, config.fallback); });
+  visitor.group("retry", [&](FieldVisitor& v) { visit_retry(v, config.retry); });
   visitor.group("sessions", [&](FieldVisitor& v) { visit_sessions(v, config.sessions); });
   visitor.group("breaker", [&](FieldVisitor& v) { visit_breaker(v, config.breaker); });
   visitor.group("objective", [&](FieldVisitor& v) { visit_objective(v, config.objective); });

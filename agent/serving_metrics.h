@@ -48,6 +48,7 @@ struct ServingMetrics {
     Counter chosen;
     Counter upstream_errors;
     Counter fallbacks;  ///< calls because another model had failed
+    Counter retries;    ///< calls because the one before, of the same model, surely did nothing
     DurationHistogram upstream_latency;
     DurationHistogram first_token;  ///< of streams
   };

@@ -91,6 +91,9 @@ class Api {
   HttpResponse chat_response(ChatRun& run, ChatTarget target, ChatAttempt attempt);
   Decision direct_decision(const env::ModelSpec& model, const RouteRequest& options);
   boost::asio::awaitable<ChatAttempt> call_model(ChatRun& run, const ChatTarget& target);
+  env::ChatCall make_call(ChatRun& run, const env::ModelSpec& model, const env::Upstream* upstream);
+  boost::asio::awaitable<void> retry_call(ChatRun& run, const env::ModelSpec& model,
+                                          ChatAttempt& attempt);
   bool may_try_another(const ChatRun& run, const ChatAttempt& attempt) const;
   boost::asio::awaitable<void> record(const ChatTarget& target, Outcome outcome,
                                       const env::Usage& usage);

@@ -3,6 +3,9 @@
 
 #include <spdlog/spdlog.h>
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 
 #include "agent/api/api.h"
@@ -118,10 +121,8 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_next(ChatRun& run, const Ch
   co_return co_await choose_routed(run);
 }
 
-asio::awaitable<ChatAttempt> Api::call_model(ChatRun& run, const ChatTarget& target) {
-  const env::ModelSpec& model = *target.model;
-  const ChatForm form{run.query.stream, run.query.wants_stream_usage};
-  env::Upstream* const upstream = upstream_of(model);
+env::ChatCall Api::make_call(ChatRun& run, const env::ModelSpec& model,
+                             const env::Upstream* upstream) {
   env::ChatCall call;
   call.model = &model;
   call.body = env::splice_model(run.request.body(),
@@ -133,15 +134,51 @@ asio::awaitable<ChatAttempt> Api::call_model(ChatRun& run, const ChatTarget& tar
     call.anthropic_beta = header(run.request, "anthropic-beta");
   }
   if (upstream != nullptr) {
-    if (run.attempts == 0) run.deadline = run.start + upstream->spec().total_timeout;
     call.deadline = run.deadline;
-    if (form.stream && !form.wants_usage && upstream->spec().stream_usage &&
+    if (run.query.stream && !run.query.wants_stream_usage && upstream->spec().stream_usage &&
         has_stream_options(run.route)) {
       call.body = env::splice_stream_usage(call.body);
     }
   }
+  return call;
+}
+
+/// While the attempt surely did nothing and the settings allow it: the same call again.
+asio::awaitable<void> Api::retry_call(ChatRun& run, const env::ModelSpec& model,
+                                      ChatAttempt& attempt) {
+  env::Upstream* const upstream = upstream_of(model);
+  const ChatForm form{run.query.stream, run.query.wants_stream_usage};
+  for (std::uint32_t retries = 0;; ++retries) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(run.deadline - SteadyClock::now());
+    const auto wait = wait_before_retry(services_.retry,
+                                        retry_case_of(attempt, services_.retry, services_.clock()),
+                                        retries, left, context_.rng.uniform());
+    if (!wait) co_return;
+    const auto failed_at = SteadyClock::now();
+    const auto executor = co_await asio::this_coro::executor;
+    asio::steady_timer timer(executor, *wait);
+    co_await timer.async_wait(asio::use_awaitable);
+    const double waited_s = microseconds_since(failed_at) * 1e-6;
+    ++run.retries;
+    metrics_of(model).retries.add();
+    metrics_of(model).upstream_errors.add();
+    ChatAttempt again = co_await attempt_chat(upstream, make_call(run, model, upstream), form);
+    follow_on(attempt, waited_s, again);
+    attempt = std::move(again);
+  }
+}
+
+asio::awaitable<ChatAttempt> Api::call_model(ChatRun& run, const ChatTarget& target) {
+  const env::ModelSpec& model = *target.model;
+  const ChatForm form{run.query.stream, run.query.wants_stream_usage};
+  env::Upstream* const upstream = upstream_of(model);
+  if (run.attempts == 0 && upstream != nullptr) {
+    run.deadline = run.start + upstream->spec().total_timeout;
+  }
   if (run.attempts++ > 0) metrics_of(model).fallbacks.add();
-  ChatAttempt attempt = co_await attempt_chat(upstream, std::move(call), form);
+  ChatAttempt attempt = co_await attempt_chat(upstream, make_call(run, model, upstream), form);
+  if (attempt.failed() && upstream != nullptr) co_await retry_call(run, model, attempt);
   run.upstream_s += attempt.wall_s;
   if (attempt.stream) {
     count_first_token(model, *attempt.first_token_s);
@@ -150,7 +187,7 @@ asio::awaitable<ChatAttempt> Api::call_model(ChatRun& run, const ChatTarget& tar
   }
   if (attempt.failed()) {
     run.failed.push_back(failed_attempt_of(attempt, target.decision.id));
-    count_failure(model, call_failure_of(attempt));
+    count_failure(model, call_failure_of(attempt, services_.clock()));
   } else if (services_.health.succeeded(index_of(model))) {
     spdlog::info("model '{}' is healthy again", model.name);
   }
@@ -248,7 +285,8 @@ HttpResponse Api::chat_response(ChatRun& run, ChatTarget target, ChatAttempt att
   } else {
     add_degraded_headers(target.decision, response);
   }
-  response.headers.emplace_back("x-yardmaster-attempts", std::to_string(run.attempts));
+  response.headers.emplace_back("x-yardmaster-attempts",
+                                std::to_string(run.attempts + run.retries));
   if (const auto cost_usd = cost_of_usage(*target.model, attempt.usage)) {
     response.headers.emplace_back("x-yardmaster-cost-usd", number_text(*cost_usd));
   }

@@ -1,8 +1,9 @@
 #include "agent/api/chat_attempt.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
+
+#include "agent/http/retry_after.h"
 
 namespace yardmaster::agent {
 
@@ -16,9 +17,20 @@ double seconds_since(SteadyClock::time_point start) {
   return std::chrono::duration<double>(SteadyClock::now() - start).count();
 }
 
-std::string what_failed(const ChatAttempt& attempt) {
+std::string what_failed_last(const ChatAttempt& attempt) {
   return attempt.answer ? "HTTP " + std::to_string(attempt.answer->status)
                         : attempt.answer.error().message;
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+  std::string all;
+  for (const std::string& each : parts) all.append(all.empty() ? "" : ", then ").append(each);
+  return all;
+}
+
+std::string what_failed(const ChatAttempt& attempt) {
+  const std::string last = what_failed_last(attempt);
+  return attempt.before.empty() ? last : joined(attempt.before) + ", then " + last;
 }
 
 /// 529 is Anthropic's own for it.
@@ -124,24 +136,47 @@ Outcome outcome_of(const ChatAttempt& attempt, Timestamp now) {
     outcome.error = what_failed(attempt);
     return outcome;
   }
+  outcome.error = note_of_retries(attempt);
   outcome.input_tokens = attempt.usage.input_tokens;
   outcome.output_tokens = attempt.usage.output_tokens;
   outcome.cost_usd = cost_of_usage(*attempt.model, attempt.usage);
   return outcome;
 }
 
-CallFailure call_failure_of(const ChatAttempt& attempt) {
+CallFailure call_failure_of(const ChatAttempt& attempt, Timestamp now) {
   CallFailure failure;
   failure.what = what_failed(attempt);
   if (!attempt.answer) return failure;
   const unsigned status = attempt.answer->status;
   failure.refused = status == 401 || status == 402 || status == 403;
-  int wait_s = 0;
-  const std::string& after = attempt.answer->retry_after;
-  const auto [end, error] = std::from_chars(after.data(), after.data() + after.size(), wait_s);
-  const bool is_number = error == std::errc() && end == after.data() + after.size();
-  if (is_number && wait_s > 0) failure.wait = std::chrono::seconds(wait_s);
+  const auto wait = parse_retry_after(attempt.answer->retry_after, now);
+  if (wait && wait->count() > 0) failure.wait = wait;
   return failure;
+}
+
+RetryCase retry_case_of(const ChatAttempt& attempt, const RetrySettings& settings, Timestamp now) {
+  RetryCase retry;
+  if (!attempt.answer) {
+    // One that was long in failing would be as long again.
+    retry.unsent = attempt.answer.error().code == ErrorCode::unavailable &&
+                   attempt.wall_s < std::chrono::duration<double>(settings.max_wait).count();
+  } else if (attempt.answer->status == 429 || is_overload(attempt.answer->status)) {
+    retry.retry_after = parse_retry_after(attempt.answer->retry_after, now);
+  }
+  return retry;
+}
+
+void follow_on(const ChatAttempt& failed, double waited_s, ChatAttempt& again) {
+  again.before = failed.before;
+  again.before.push_back(what_failed_last(failed));
+  const double earlier_s = failed.wall_s + waited_s;
+  again.wall_s += earlier_s;
+  if (again.first_token_s) *again.first_token_s += earlier_s;
+  if (again.answer) again.answer->latency_s += earlier_s;
+}
+
+std::string note_of_retries(const ChatAttempt& attempt) {
+  return attempt.before.empty() ? "" : "answered after " + joined(attempt.before);
 }
 
 FailedAttempt failed_attempt_of(const ChatAttempt& attempt, const DecisionId& decision) {

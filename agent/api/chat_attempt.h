@@ -5,7 +5,9 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
+#include "agent/call_retry.h"
 #include "agent/http/server.h"
 #include "agent/model_health.h"
 #include "base/decision.h"
@@ -37,6 +39,10 @@ struct ChatAttempt {
   double wall_s = 0;                    ///< that the call has taken so far
   std::optional<double> first_token_s;  ///< of a stream: until its first chunk
 
+  /// What earlier calls of the same model failed with, after which it was called again; the times
+  /// above count from the first one on.
+  std::vector<std::string> before = {};
+
   bool success() const { return answer && answer->status >= 200 && answer->status < 300; }
 
   /// The client's own mistakes, which another model would answer alike: passed on as they came.
@@ -58,7 +64,16 @@ Outcome outcome_of(const ChatAttempt& attempt, Timestamp now);
 std::optional<double> cost_of_usage(const env::ModelSpec& model, const env::Usage& usage);
 
 /// What an attempt that failed says of the model's health.
-CallFailure call_failure_of(const ChatAttempt& attempt);
+CallFailure call_failure_of(const ChatAttempt& attempt, Timestamp now);
+
+/// What an attempt says of calling the same model again; neither where it may not be.
+RetryCase retry_case_of(const ChatAttempt& attempt, const RetrySettings& settings, Timestamp now);
+
+/// Makes `again` follow `failed`, the same call before it, `waited_s` after that had ended.
+void follow_on(const ChatAttempt& failed, double waited_s, ChatAttempt& again);
+
+/// "answered after HTTP 503" of an attempt that was not the first; empty of one that was.
+std::string note_of_retries(const ChatAttempt& attempt);
 
 /// An attempt that failed, for the client.
 struct FailedAttempt {

@@ -103,6 +103,7 @@ Outcome Api::ChatStream::make_outcome(double total_s) const {
   }
   const auto stated = attempt_.stream->stated_latency();
   outcome.latency_s = stated ? stated->total_s : total_s;
+  outcome.error = note_of_retries(attempt_);
   const std::optional<std::string>& told = attempt_.reader->error();
   if (!failure_.empty() || told) {
     outcome.status = Outcome::Status::error;

@@ -31,8 +31,9 @@ struct Api::ChatRun {
   /// Of the whole request: the total timeout of the first model's upstream.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   std::vector<FailedAttempt> failed = {};
-  std::uint32_t attempts = 0;
-  double upstream_s = 0;  ///< spent waiting for upstreams
+  std::uint32_t attempts = 0;  ///< of models
+  std::uint32_t retries = 0;   ///< calls beyond one a model
+  double upstream_s = 0;       ///< spent waiting for upstreams
 };
 
 /// The answer of a model while it is generated: passes the events on as they come, then records

@@ -86,6 +86,9 @@ void add_models(const Services& services, std::vector<MetricFamily>& families) {
       family("upstream_errors_total", "Upstream calls that failed.", MetricType::Counter, {});
   MetricFamily fallbacks =
       family("fallbacks_total", "Calls because another model had failed.", MetricType::Counter, {});
+  MetricFamily retries =
+      family("retries_total", "Calls made again to the same model, which had surely done nothing.",
+             MetricType::Counter, {});
   MetricFamily open =
       family("circuit_open", "1 while the model is not called: it failed too often.",
              MetricType::Gauge, {});
@@ -106,6 +109,9 @@ void add_models(const Services& services, std::vector<MetricFamily>& families) {
     fallbacks.metric.push_back(counter(
         total(services, [&](const auto& t) -> const Counter& { return t.models[i].fallbacks; }),
         labels));
+    retries.metric.push_back(counter(
+        total(services, [&](const auto& t) -> const Counter& { return t.models[i].retries; }),
+        labels));
     const bool is_open = services.health.status(i, now).state == ModelHealth::State::open;
     open.metric.push_back(gauge(is_open ? 1 : 0, labels));
     latency.metric.push_back(histogram(
@@ -117,6 +123,7 @@ void add_models(const Services& services, std::vector<MetricFamily>& families) {
   families.push_back(std::move(chosen));
   families.push_back(std::move(errors));
   families.push_back(std::move(fallbacks));
+  families.push_back(std::move(retries));
   families.push_back(std::move(open));
   families.push_back(std::move(latency));
   families.push_back(std::move(first_token));

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/call_retry.h"
 #include "agent/data_directory.h"
 #include "agent/encoding_thread.h"
 #include "agent/keys/daemon_keys.h"
@@ -62,6 +63,7 @@ struct Services {
   ModelHealth health;
   std::unique_ptr<Sessions> sessions;
   std::uint32_t max_attempts = 1;  ///< models tried for one query
+  RetrySettings retry;
   Clock clock = system_clock_now;
   std::vector<std::unique_ptr<EncodingThread>> encoding;  ///< one a slow encoder
   std::vector<RouterService> routers;                     ///< at least one

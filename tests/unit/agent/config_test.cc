@@ -72,6 +72,7 @@ routers:
   - {name: auto, policy: "fixed:big", encoder: hash, encoder_trial_rows: 50, mode: observe, share: 0.25,
      baseline: vendor/small, exploration_floor: 0.01, half_life_decisions: 1e5, seed: 4}
 fallback: {max_attempts: 2}
+retry: {max_retries: 3, backoff_s: 0.5, max_wait_s: 2}
 breaker: {consecutive_failures: 3, failure_rate: 0.25, open_s: 1.5, max_open_s: 6}
 objective: {cost_weight: 0, latency_weight: .5, max_cost_weight: 10, metrics: {solved: 2, tone: 1}}
 feedback:
@@ -113,6 +114,9 @@ keys: [{name: app, sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410f
   EXPECT_EQ(config->routers[0].mode, RouterConfig::Mode::observe);
   EXPECT_EQ(config->routers[0].half_life_decisions, 1e5);
   EXPECT_EQ(config->fallback.max_attempts, 2u);
+  EXPECT_EQ(config->retry.max_retries, 3u);
+  EXPECT_EQ(config->retry.backoff, milliseconds(500));
+  EXPECT_EQ(config->retry.max_wait, milliseconds(2000));
   EXPECT_EQ(config->breaker.consecutive_failures, 3u);
   EXPECT_EQ(config->breaker.failure_rate, 0.25);
   EXPECT_EQ(config->breaker.open, milliseconds(1500));
@@ -162,11 +166,12 @@ TEST(Config, AnUnknownKeyFarFromAllOthersIsAnsweredWithTheKnownOnes) {
 }
 
 TEST(Config, AnUnknownTopLevelKeyIsAnError) {
-  EXPECT_EQ(problems_of("object: {}\n"),
-            "c.yaml:2: unknown key 'object' in the config; use one of listen, limits, data_dir, "
-            "store_queries, upstreams, models, routers, fallback, sessions, breaker, objective, "
-            "feedback, "
-            "learner, retention, logging, keys");
+  EXPECT_EQ(
+      problems_of("object: {}\n"),
+      "c.yaml:2: unknown key 'object' in the config; use one of listen, limits, data_dir, "
+      "store_queries, upstreams, models, routers, fallback, retry, sessions, breaker, objective, "
+      "feedback, "
+      "learner, retention, logging, keys");
   EXPECT_THAT(problems_of("objectiv: {}\n"), HasSubstr("did you mean 'objective'?"));
 }
 
