@@ -1,5 +1,7 @@
 #include "env/route_usage.h"
 
+#include <array>
+#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
@@ -42,7 +44,9 @@ void read_response_counts(const json::object& counts, Usage& usage) {
 }  // namespace
 
 Result<Usage> read_usage(ApiRoute route, std::string_view answer_body) {
-  const auto answer = parse_answer(answer_body);
+  std::array<unsigned char, 4096> first;
+  json::monotonic_resource memory(first.data(), first.size());
+  const auto answer = parse_answer(answer_body, &memory);
   if (!answer) return fail(ErrorCode::io, "the answer is no JSON object");
   if (const auto error = error_in(*answer)) {
     return fail(ErrorCode::io, "the answer is an error: " + *error);

@@ -31,10 +31,14 @@ class Scanner {
   /// Goes over a string and returns what stands between its quotes, escapes as they are.
   std::string_view take_string() {
     const std::size_t begin = ++position_;
-    while (position_ < text_.size() && text_[position_] != '"') {
-      position_ += text_[position_] == '\\' ? 2 : 1;
+    std::size_t end = text_.find('"', position_);
+    while (true) {
+      const std::size_t escape = text_.substr(0, end).find('\\', position_);
+      if (escape == std::string_view::npos) break;
+      position_ = escape + 2;
+      if (position_ > end) end = text_.find('"', position_);
     }
-    position_ = std::min(position_, text_.size());
+    position_ = std::min(end, text_.size());
     const std::string_view raw = text_.substr(begin, position_ - begin);
     if (position_ < text_.size()) ++position_;
     return raw;

@@ -117,6 +117,7 @@ asio::awaitable<Status> UpstreamConnection::open(const Origin& origin, SteadyTim
   }
   boost::system::error_code ignored;
   socket_.set_option(tcp::no_delay(true), ignored);
+  socket_.non_blocking(true, ignored);
   if (tls_client_) co_return co_await shake_hands(origin, limit);
   co_return Status{};
 }
@@ -170,8 +171,14 @@ asio::awaitable<boost::system::error_code> UpstreamConnection::write(std::string
     const auto [error, size] = co_await asio::async_write(*tls_, data, kNoThrow);
     co_return error;
   }
-  const auto [error, size] = co_await asio::async_write(socket_, data, kNoThrow);
-  co_return error;
+  // Nearly every request fits the socket's buffer: then no turn of the io_context is needed.
+  boost::system::error_code error;
+  const std::size_t sent = socket_.write_some(data, error);
+  if (error && error != asio::error::would_block) co_return error;
+  if (sent == bytes.size()) co_return error;
+  const auto rest = asio::buffer(bytes.substr(sent));
+  const auto [failed, size] = co_await asio::async_write(socket_, rest, kNoThrow);
+  co_return failed;
 }
 
 asio::awaitable<boost::system::error_code> UpstreamConnection::read() {
@@ -189,7 +196,6 @@ asio::awaitable<boost::system::error_code> UpstreamConnection::read() {
 bool UpstreamConnection::is_quiet() {
   if (!socket_.is_open() || buffer_.size() > 0) return false;
   boost::system::error_code error;
-  socket_.non_blocking(true, error);
   char byte = 0;
   socket_.receive(asio::buffer(&byte, 1), tcp::socket::message_peek, error);
   return error == asio::error::would_block;

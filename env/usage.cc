@@ -28,11 +28,11 @@ void read_cached(const json::object& counts, std::string_view key, Usage& usage)
 
 }  // namespace
 
-std::optional<json::object> parse_answer(std::string_view text) {
+std::optional<json::object> parse_answer(std::string_view text, json::storage_ptr memory) {
   json::parse_options options;
   options.max_depth = kMaxDepth;
   boost::system::error_code malformed;
-  json::value answer = json::parse(text, malformed, {}, options);
+  json::value answer = json::parse(text, malformed, std::move(memory), options);
   if (malformed || !answer.is_object()) return std::nullopt;
   return std::move(answer.get_object());
 }

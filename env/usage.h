@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/json/fwd.hpp>
+#include <boost/json/storage_ptr.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,8 +20,9 @@ struct Usage {
   std::string response_id;
 };
 
-/// An answer or an event of one, parsed. Nothing: it is no JSON object.
-std::optional<boost::json::object> parse_answer(std::string_view text);
+/// An answer or an event of one, parsed, in `memory`. Nothing: it is no JSON object.
+std::optional<boost::json::object> parse_answer(std::string_view text,
+                                                boost::json::storage_ptr memory = {});
 
 /// Adds what an OpenAI chat completion or a chunk of one says to `usage`; absent fields stay as
 /// they were. For answers of every route see env/route_usage.h.

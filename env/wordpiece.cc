@@ -53,9 +53,15 @@ constexpr std::array<ByteClass, 256> kByteClasses = [] {
 
 constexpr ByteClass class_of(char byte) { return kByteClasses[static_cast<unsigned char>(byte)]; }
 
-constexpr char lower(char byte) {
-  return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte | 0x20) : byte;
-}
+/// A letter or digit in lower case, 0 for any other byte.
+constexpr std::array<char, 256> kLetters = [] {
+  std::array<char, 256> letters{};
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    if (kByteClasses[byte] != ByteClass::letter) continue;
+    letters[byte] = static_cast<char>(byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte);
+  }
+  return letters;
+}();
 
 /// BERT's own list of ideographs that stand alone.
 bool is_cjk(UChar32 c) {
@@ -81,6 +87,25 @@ bool is_punctuation(UChar32 c) {
 /// The word that is being gathered, normalised.
 class WordPiece::Word {
  public:
+  /// Takes the letters and digits that `text` begins with, as far as a word's limit; returns how
+  /// many it has taken.
+  std::size_t append_letters(std::string_view text) {
+    if (characters_ >= kMaxWordCharacters) return 0;
+    const std::size_t end = std::min(text.size(), kMaxWordCharacters - characters_);
+    std::uint64_t hash = hash_;
+    std::size_t at = 0;
+    for (; at < end; ++at) {
+      const char letter = kLetters[static_cast<unsigned char>(text[at])];
+      if (letter == 0) break;
+      bytes_[size_ + at] = letter;
+      hash = extend(hash, letter);
+    }
+    hash_ = hash;
+    size_ += at;
+    characters_ += at;
+    return at;
+  }
+
   void append_ascii(char byte) {
     if (++characters_ > kMaxWordCharacters) return;
     bytes_[size_++] = byte;
@@ -297,8 +322,12 @@ void WordPiece::tokenize_plain(std::string_view text, std::vector<TokenId>& ids)
     const char byte = text[at];
     switch (class_of(byte)) {
       case ByteClass::letter:
-        word.append_ascii(lower(byte));
-        ++at;
+        if (const std::size_t taken = word.append_letters(text.substr(at)); taken > 0) {
+          at += taken;
+        } else {  // the word is at its limit, and too long with this one
+          word.append_ascii(byte);
+          ++at;
+        }
         break;
       case ByteClass::dropped:
         ++at;
