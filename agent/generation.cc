@@ -36,8 +36,9 @@ class IoThread {
  public:
   IoThread(Services& services, ThreadContext context, std::chrono::milliseconds store_timeout)
       : work_(asio::make_work_guard(io_)), context_(std::move(context)), api_(services, context_) {
-    context_.log_waits = std::make_unique<StoreWaits>(io_.get_executor(), store_timeout);
-    context_.sync_waits = std::make_unique<StoreWaits>(io_.get_executor(), store_timeout);
+    const auto executor = io_.get_executor();
+    context_.log_waits = std::make_unique<StoreWaits>(executor, store_timeout, &services.store);
+    context_.sync_waits = std::make_unique<StoreWaits>(executor, store_timeout, &services.store);
   }
 
   Status open_upstreams(const std::vector<env::UpstreamSpec>& specs) {

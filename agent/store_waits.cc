@@ -2,6 +2,12 @@
 
 namespace yardmaster::agent {
 
+StoreWaits::~StoreWaits() {
+  release_store();
+  const std::lock_guard lock(gate_->mutex);
+  gate_->open = false;
+}
+
 void StoreWaits::watch(std::shared_ptr<Wait> wait) {
   wait->deadline = std::chrono::steady_clock::now() + limit_;
   waits_.push_back(std::move(wait));
@@ -37,9 +43,20 @@ void StoreWaits::sweep() {
     const std::shared_ptr<Wait> wait = waits_.front();
     wait->settled = true;
     ++overdue_;
-    wait->give_up();  // may go on to the next wait, and so change waits_
+    wait->resume();  // may go on to the next wait, and so change waits_
   }
   if (!waits_.empty() && !armed_) arm();
+}
+
+/// Until the handlers that are ready now have run: what is posted runs behind them.
+void StoreWaits::hold_store() {
+  if (store_ == nullptr || std::exchange(holds_, true)) return;
+  store_->hold();
+  boost::asio::post(executor_, [this] { release_store(); });
+}
+
+void StoreWaits::release_store() {
+  if (std::exchange(holds_, false)) store_->release();
 }
 
 }  // namespace yardmaster::agent

@@ -10,8 +10,11 @@
 #include <cstddef>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <utility>
+
+#include "replay/store.h"
 
 namespace yardmaster::agent {
 
@@ -20,46 +23,98 @@ namespace yardmaster::agent {
 /// since arming one for each wait costs as much as a small request. Used on the io thread; it
 /// outlives the io_context's last handler.
 class StoreWaits {
- public:
-  StoreWaits(boost::asio::any_io_executor executor, std::chrono::milliseconds limit)
-      : executor_(std::move(executor)), limit_(limit), timer_(executor_) {}
+  struct Wait;
 
-  /// Calls `start` with a function that takes a Value and is called once, by any thread. Gives the
-  /// value, or nothing when the limit passed: the operation may then still succeed. While an answer
-  /// is overdue it gives nothing at once and starts nothing, which would wait in the same queue.
-  /// `start` is a named object, never a temporary lambda: GCC 12 destroys captures of temporaries
-  /// in a co_await expression too early.
+ public:
+  /// A started operation, of which the answer may have come or not.
+  template <class Value>
+  class Pending;
+
+  /// `store`, if any, is held while the io_context runs what is ready now, so that all that starts
+  /// meanwhile wakes its writer once.
+  StoreWaits(boost::asio::any_io_executor executor, std::chrono::milliseconds limit,
+             replay::Store* store = nullptr)
+      : executor_(std::move(executor)), limit_(limit), timer_(executor_), store_(store) {}
+
+  /// Answers that come later find nobody, nor the io_context, which may go then.
+  ~StoreWaits();
+  StoreWaits(const StoreWaits&) = delete;
+  StoreWaits& operator=(const StoreWaits&) = delete;
+
+  /// Calls `start` with a function that takes a Value and is called once, by any thread. While an
+  /// answer is overdue it starts nothing, which would wait in the same queue: then there is no
+  /// answer, as when the limit passes, though the operation may then still succeed.
+  template <class Value, class Start>
+  std::shared_ptr<Pending<Value>> begin(Start&& start) {
+    auto pending = std::make_shared<Pending<Value>>();
+    if (overdue_ > 0) {
+      pending->settled = true;
+      return pending;
+    }
+    watch(pending);
+    hold_store();
+    start([this, pending, gate = gate_](Value value) {
+      const std::lock_guard lock(gate->mutex);
+      if (!gate->open) return;
+      boost::asio::post(executor_, [this, pending, value = std::move(value)]() mutable {
+        if (!answered(*pending)) return;
+        pending->value = std::move(value);
+        pending->resume();
+      });
+    });
+    return pending;
+  }
+
+  /// The answer, waited for up to the limit; nothing where there is none. Once for each operation.
+  template <class Value>
+  static boost::asio::awaitable<std::optional<Value>> finish(
+      std::shared_ptr<Pending<Value>> pending) {
+    if (!pending->settled) {
+      auto initiate = [&pending](auto handler) {
+        pending->waiter = std::make_unique<WaiterFor<decltype(handler)>>(std::move(handler));
+      };
+      co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void()>(
+          initiate, boost::asio::use_awaitable);
+    }
+    co_return std::move(pending->value);
+  }
+
+  /// begin() and finish() in one. `start` is a named object, never a temporary lambda: GCC 12
+  /// destroys captures of temporaries in a co_await expression too early.
   template <class Value, class Start>
   boost::asio::awaitable<std::optional<Value>> await(Start& start) {
-    if (overdue_ > 0) co_return std::nullopt;
-    auto initiate = [this, &start](auto handler) {
-      auto wait = std::make_shared<WaitFor<Value, decltype(handler)>>(std::move(handler));
-      watch(wait);
-      start([this, wait](Value value) {
-        boost::asio::post(executor_, [this, wait, value = std::move(value)]() mutable {
-          if (!answered(*wait)) return;
-          std::move(wait->handler)(std::optional<Value>(std::move(value)));
-        });
-      });
-    };
-    co_return co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>,
-                                                   void(std::optional<Value>)>(
-        initiate, boost::asio::use_awaitable);
+    auto pending = begin<Value>(start);
+    co_return co_await finish(std::move(pending));
   }
 
  private:
-  struct Wait {
-    virtual ~Wait() = default;
-    virtual void give_up() = 0;
-    std::chrono::steady_clock::time_point deadline;
-    bool settled = false;  ///< answered, or given up
+  struct Waiter {
+    virtual ~Waiter() = default;
+    virtual void operator()() = 0;
   };
 
-  template <class Value, class Handler>
-  struct WaitFor final : Wait {
-    explicit WaitFor(Handler h) : handler(std::move(h)) {}
-    void give_up() override { std::move(handler)(std::optional<Value>()); }
+  template <class Handler>
+  struct WaiterFor final : Waiter {
+    explicit WaiterFor(Handler h) : handler(std::move(h)) {}
+    void operator()() override { std::move(handler)(); }
     Handler handler;
+  };
+
+  struct Wait {
+    virtual ~Wait() = default;
+    void resume() {
+      if (const auto waiting = std::move(waiter)) (*waiting)();
+    }
+
+    std::chrono::steady_clock::time_point deadline;
+    bool settled = false;  ///< answered, given up, or never started
+    std::unique_ptr<Waiter> waiter;
+  };
+
+  /// What the store's threads pass to get here.
+  struct Gate {
+    std::mutex mutex;
+    bool open = true;
   };
 
   void watch(std::shared_ptr<Wait> wait);
@@ -67,13 +122,25 @@ class StoreWaits {
   void forget_settled();
   void arm();
   void sweep();
+  void hold_store();
+  void release_store();
 
   boost::asio::any_io_executor executor_;
   std::chrono::milliseconds limit_;
   boost::asio::steady_timer timer_;
   bool armed_ = false;
+  std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
   std::deque<std::shared_ptr<Wait>> waits_;  // in the order of their deadlines
   std::size_t overdue_ = 0;                  // given up, and not answered yet
+  replay::Store* store_;
+  bool holds_ = false;
+};
+
+template <class Value>
+class StoreWaits::Pending final : public Wait {
+ private:
+  friend StoreWaits;
+  std::optional<Value> value;
 };
 
 }  // namespace yardmaster::agent

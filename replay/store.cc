@@ -106,6 +106,9 @@ class WritableStore final : public ReadableStore {
     writer_.submit(ImportRecord{std::move(record), std::move(done)});
   }
 
+  void hold() override { writer_.hold(); }
+  void release() override { writer_.release(); }
+
   StoreStats stats() const override {
     StoreStats stats = to_stats(writer_.counters());
     stats.queued = writer_.queued();
@@ -169,6 +172,8 @@ class ReadOnlyStore final : public ReadableStore {
   }
   void append_rows(std::vector<TrainingRow>, Done done) override { done(refused()); }
   void import_record(DecisionRecord, Done done) override { done(refused()); }
+  void hold() override {}
+  void release() override {}
 
   StoreStats stats() const override {
     StoreStats stats = to_stats(counters_);

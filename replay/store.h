@@ -149,6 +149,12 @@ class Store {
   /// skipped and counts as a success.
   virtual void import_record(DecisionRecord record, Done done) = 0;
 
+  /// From hold() to release() what is appended waits in the queue, so that one who appends several
+  /// records wakes the writer once. Brief: any thread's hold holds up every thread's appends, up to
+  /// the writer's next look at the queue. Each hold() has one release().
+  virtual void hold() = 0;
+  virtual void release() = 0;
+
   // Reading --------------------------------------------------------------------------------
 
   /// The decision and all that came of it; not_found if there is none.

@@ -92,10 +92,24 @@ Status TaskQueue::push(Task& task) {
     }
     tasks_.push_back(std::move(task));
     bytes_ += bytes;
-    wake = std::exchange(taker_sleeps_, false);
+    if (holds_ == 0) wake = std::exchange(taker_sleeps_, false);
   }
   if (wake) filled_.notify_one();
   return {};
+}
+
+void TaskQueue::hold() {
+  const std::lock_guard lock(mutex_);
+  ++holds_;
+}
+
+void TaskQueue::release() {
+  bool wake = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (--holds_ == 0 && !tasks_.empty()) wake = std::exchange(taker_sleeps_, false);
+  }
+  if (wake) filled_.notify_one();
 }
 
 bool TaskQueue::take(std::vector<Task>& tasks, std::chrono::steady_clock::time_point until) {

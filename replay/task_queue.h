@@ -62,6 +62,10 @@ class TaskQueue {
   /// Takes over `task`, or leaves it and says why not: unavailable, full or closed.
   Status push(Task& task);
 
+  /// From hold() to release() pushing does not wake the taker, which then finds all of it at once.
+  void hold();
+  void release();
+
   /// Swaps what is queued into `tasks`, which is empty. Waits for something to be there, but
   /// not beyond `until`. False once the queue is closed and empty.
   bool take(std::vector<Task>& tasks, std::chrono::steady_clock::time_point until);
@@ -79,6 +83,7 @@ class TaskQueue {
   std::condition_variable filled_;
   std::vector<Task> tasks_;
   std::size_t bytes_ = 0;
+  std::size_t holds_ = 0;
   bool taker_sleeps_ = false;
   bool closed_ = false;
 };

@@ -37,6 +37,9 @@ class Writer {
   /// Any thread. Where the queue is full the task is refused at once.
   void submit(Task task);
 
+  void hold() { queue_.hold(); }
+  void release() { queue_.release(); }
+
   Counters counters() const;
   std::size_t queued() const { return queue_.size(); }
 

@@ -54,6 +54,8 @@ class Api {
   boost::asio::awaitable<HttpResponse> readyz(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> openapi(HttpRequest request, Caller caller);
 
+  using PendingLog = std::shared_ptr<StoreWaits::Pending<Status>>;
+
   struct ChatTarget;
   struct ChatRun;
   class ChatStream;
@@ -74,12 +76,13 @@ class Api {
   void take_back(const RouterService& service, const Routed& routed);
   void count_decision(const Routed& routed, bool logged);
   void count_choice(const env::ModelSpec& model, bool degraded);
-  boost::asio::awaitable<Status> log_decision(Decision decision);
+  PendingLog begin_log(Decision decision);
+  boost::asio::awaitable<Status> finish_log(PendingLog log);
   boost::asio::awaitable<Status> log_outcome(DecisionId id, Outcome outcome,
                                              std::string response_id);
   boost::asio::awaitable<Result<ChatTarget>> choose_first(ChatRun& run);
-  boost::asio::awaitable<Result<ChatTarget>> choose_next(ChatRun& run, const ChatTarget& failed);
-  boost::asio::awaitable<Result<ChatTarget>> choose_routed(ChatRun& run);
+  Result<ChatTarget> choose_next(ChatRun& run, const ChatTarget& failed);
+  Result<ChatTarget> choose_routed(ChatRun& run);
   boost::asio::awaitable<Result<ChatTarget>> choose_named(ChatRun& run);
   Result<ChatTarget> choose_passed(ChatRun& run);
   Result<const env::ModelSpec*> named_model(const ChatRun& run) const;
@@ -95,6 +98,7 @@ class Api {
   boost::asio::awaitable<void> retry_call(ChatRun& run, const env::ModelSpec& model,
                                           ChatAttempt& attempt);
   bool may_try_another(const ChatRun& run, const ChatAttempt& attempt) const;
+  boost::asio::awaitable<void> know_whether_logged(ChatTarget& target);
   boost::asio::awaitable<void> record(const ChatTarget& target, Outcome outcome,
                                       const env::Usage& usage);
   void price_outcome(const DecisionId& id, Outcome& outcome) const;

@@ -64,7 +64,7 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_first(ChatRun& run) {
   run.options.baseline_only = services_.store_failed.load(std::memory_order_relaxed);
   find_turn(*run.service, run.options);
   co_await encode(*run.service, run.options);
-  co_return co_await choose_routed(run);
+  co_return choose_routed(run);
 }
 
 asio::awaitable<Result<Api::ChatTarget>> Api::choose_named(ChatRun& run) {
@@ -76,40 +76,32 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_named(ChatRun& run) {
   services_.health.begin(index_of(*target.model), SteadyClock::now());
   co_await encode(services_.routers.front(), run.options);
   target.decision = direct_decision(*target.model, run.options);
-  target.logged = (co_await log_decision(target.decision)).has_value();
-  count_choice(*target.model, !target.logged);
+  target.log = begin_log(target.decision);
+  count_choice(*target.model, false);
   run.options.hold.charge(target.decision, services_.keys.charges);
   co_return target;
 }
 
-asio::awaitable<Result<Api::ChatTarget>> Api::choose_routed(ChatRun& run) {
+Result<Api::ChatTarget> Api::choose_routed(ChatRun& run) {
   const RouterService& service = *run.service;
   ChatTarget target;
   target.prompt_bytes = run.query.prompt_bytes;
   auto routed = decide(service, run.options);
-  if (!routed) co_return fail(routed.error());
+  if (!routed) return fail(routed.error());
   // Before anything is waited for, so that one trial of a half-open circuit is not two.
   services_.health.begin(index_of(*routed->model), SteadyClock::now());
-  target.logged = (co_await log_decision(routed->decision)).has_value();
-  if (!target.logged && !run.options.baseline_only) {
-    run.options.baseline_only = true;
-    take_back(service, *routed);
-    services_.health.not_called(index_of(*routed->model), SteadyClock::now());
-    routed = decide(service, run.options);
-    if (!routed) co_return fail(routed.error());
-    services_.health.begin(index_of(*routed->model), SteadyClock::now());
-  }
-  count_decision(*routed, target.logged);
+  target.log = begin_log(routed->decision);
+  count_decision(*routed, true);
   remember_turn(run.options, routed->decision);
   run.options.hold.charge(routed->decision, services_.keys.charges);
   target.model = routed->model;
   target.decision = std::move(routed->decision);
-  co_return target;
+  return target;
 }
 
 /// Another model, by a decision of its own among those that are left: so the failure stays what
 /// came of the first decision, and the second has the probabilities that it was drawn with.
-asio::awaitable<Result<Api::ChatTarget>> Api::choose_next(ChatRun& run, const ChatTarget& failed) {
+Result<Api::ChatTarget> Api::choose_next(ChatRun& run, const ChatTarget& failed) {
   std::vector<std::string>& down = run.options.down;
   down = services_.health.down(SteadyClock::now());
   down.resize(services_.pool.models().size());
@@ -118,7 +110,7 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_next(ChatRun& run, const Ch
         "failed for this query in decision " + each.decision.str() + ": " + each.what;
   }
   run.options.features = failed.decision.features.values;
-  co_return co_await choose_routed(run);
+  return choose_routed(run);
 }
 
 env::ChatCall Api::make_call(ChatRun& run, const env::ModelSpec& model,
@@ -200,6 +192,15 @@ bool Api::may_try_another(const ChatRun& run, const ChatAttempt& attempt) const 
          SteadyClock::now() < run.deadline;
 }
 
+/// The answer says nothing of the decision before the log has it. A store that fails meanwhile has
+/// let one decision explore unlogged; from then on the baseline answers.
+asio::awaitable<void> Api::know_whether_logged(ChatTarget& target) {
+  if (target.log == nullptr) co_return;
+  target.logged = (co_await finish_log(std::move(target.log))).has_value();
+  const bool counted = target.decision.features.values.empty();
+  if (!target.logged && !counted) context_.metrics->degraded.add();
+}
+
 /// Logs what came of a decision, or where it is not logged counts its cost at least.
 asio::awaitable<void> Api::record(const ChatTarget& target, Outcome outcome,
                                   const env::Usage& usage) {
@@ -253,13 +254,14 @@ asio::awaitable<HttpResponse> Api::serve(HttpRequest request, Caller caller, env
 asio::awaitable<HttpResponse> Api::answer_chat(ChatRun& run, ChatTarget target) {
   while (true) {
     ChatAttempt attempt = co_await call_model(run, target);
+    co_await know_whether_logged(target);
     if (!attempt.stream) {
       co_await record(target, outcome_of(attempt, services_.clock()), attempt.usage);
     }
     if (!may_try_another(run, attempt)) {
       co_return chat_response(run, std::move(target), std::move(attempt));
     }
-    auto next = co_await choose_next(run, target);
+    auto next = choose_next(run, target);
     if (!next) co_return chat_response(run, std::move(target), std::move(attempt));
     target = std::move(*next);
   }

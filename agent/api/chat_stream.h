@@ -14,7 +14,8 @@ namespace yardmaster::agent {
 struct Api::ChatTarget {
   Decision decision;
   const env::ModelSpec* model = nullptr;
-  bool logged = false;
+  PendingLog log;                  ///< of the decision, which is written while the model is called
+  bool logged = false;             ///< known when the log has been waited for
   bool passed = false;             ///< nothing was decided: the client named the model, for no chat
   std::uint64_t prompt_bytes = 0;  ///< of the query
 };

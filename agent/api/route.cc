@@ -138,11 +138,15 @@ void Api::count_choice(const env::ModelSpec& model, bool degraded) {
   if (degraded) context_.metrics->degraded.add();
 }
 
-asio::awaitable<Status> Api::log_decision(Decision decision) {
-  auto append = [this, &decision](std::function<void(Status)> done) {
+Api::PendingLog Api::begin_log(Decision decision) {
+  return context_.log_waits->begin<Status>([&](std::function<void(Status)> done) {
     services_.store.append_decision(std::move(decision), std::move(done));
-  };
-  auto answer = co_await context_.log_waits->await<Status>(append);
+  });
+}
+
+/// What became of the decision in the log.
+asio::awaitable<Status> Api::finish_log(PendingLog log) {
+  auto answer = co_await StoreWaits::finish(std::move(log));
   const Status logged = answer ? std::move(*answer) : Status(fail(store_overdue()));
   services_.store_failed.store(!logged, std::memory_order_relaxed);
   if (logged) services_.decisions.fetch_add(1, std::memory_order_relaxed);
@@ -177,7 +181,7 @@ asio::awaitable<HttpResponse> Api::route(HttpRequest request, Caller caller) {
   auto routed = decide(*service, *options);
   if (!routed) co_return to_response(routed.error());
 
-  const Status logged = co_await log_decision(routed->decision);
+  const Status logged = co_await finish_log(begin_log(routed->decision));
   if (!logged && !options->baseline_only) {
     // What cannot be logged must not explore: the baseline answers in the policy's place.
     options->baseline_only = true;

@@ -89,5 +89,26 @@ TEST_F(StoreWaitsTest, ALateAnswerIsDroppedAndLetsTheNextWaitStart) {
   EXPECT_EQ(done_.size(), 2u);
 }
 
+TEST_F(StoreWaitsTest, AnAnswerMayComeBeforeItIsWaitedFor) {
+  auto pending = patient_.begin<int>([&](Done each) { done_.push_back(std::move(each)); });
+  done_.at(0)(5);
+  poll();
+  asio::co_spawn(io_, StoreWaits::finish(std::move(pending)),
+                 [this](std::exception_ptr, std::optional<int> value) { got_.push_back(value); });
+  poll();
+  EXPECT_EQ(got_, (std::vector<std::optional<int>>{5}));
+}
+
+TEST_F(StoreWaitsTest, AnAnswerThatNobodyWaitsForAnyMoreIsDropped) {
+  {
+    StoreWaits gone(io_.get_executor(), std::chrono::hours(1));
+    gone.begin<int>([&](Done each) { done_.push_back(std::move(each)); });
+  }
+  poll();  // the timer, which was cancelled
+  done_.at(0)(5);
+  io_.restart();
+  EXPECT_EQ(io_.poll(), 0u);
+}
+
 }  // namespace
 }  // namespace yardmaster::agent
