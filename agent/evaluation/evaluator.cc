@@ -8,6 +8,17 @@
 
 namespace yardmaster::agent {
 
+namespace {
+
+/// Of a model among the candidates.
+std::optional<std::size_t> index_of(const Decision& decision, std::string_view model) {
+  const auto found = std::find(decision.candidates.begin(), decision.candidates.end(), model);
+  if (found == decision.candidates.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - decision.candidates.begin());
+}
+
+}  // namespace
+
 Result<Evaluator> Evaluator::make(const EvaluationOptions& options, const env::ModelPool& pool,
                                   std::size_t dimension) {
   Evaluator out(options, pool);
@@ -25,6 +36,7 @@ Result<Evaluator> Evaluator::make(const EvaluationOptions& options, const env::M
   auto expects = policies::make_learner("lints", made);
   if (!expects) return fail(expects.error());
   out.expects_ = std::move(*expects);
+  out.values_.push_back({std::string(kObserved), {}});
   out.values_.push_back({"logged", {}});
   for (const std::string& model : made.models) out.values_.push_back({"fixed:" + model, {}});
   return out;
@@ -60,30 +72,44 @@ Status Evaluator::judge(const Decision& decision, const TrainingRow& row) {
 
   const ArmOutcome& outcome = row.outcomes.front();
   const Worth seen{*env::reward(outcome, weights), *outcome.quality, outcome.cost_usd.value_or(0)};
-  const auto add = [&](PolicyValue& value) {
-    value.estimate.add({target_, decision.propensities, expected_, decision.chosen, seen});
-  };
   std::size_t next = 0;
   for (auto& learner : learners_) {
     if (Status done = learner->live().distribution(observation, target_, {}); !done) return done;
-    add(values_[next++]);
+    add(values_[next++], decision, decision.propensities, seen);
+  }
+  const auto choose = [&](std::size_t choice) {
+    std::fill(target_.begin(), target_.end(), 0.0);
+    target_[choice] = 1;
+  };
+  choose(decision.chosen);
+  const std::vector<double> certain = target_;
+  PolicyValue& observed = values_[next++];
+  if (const auto watched = index_of(decision, decision.would_choose)) {
+    // The policy's draw was not served, so nothing but the baseline could be chosen.
+    choose(*watched);
+    add(observed, decision, certain, seen);
   }
   // What was done is known: the expectations drop out when the choice is the certain one.
-  std::fill(target_.begin(), target_.end(), 0.0);
-  target_[decision.chosen] = 1;
-  values_[next++].estimate.add({target_, target_, expected_, decision.chosen, seen});
+  choose(decision.chosen);
+  add(values_[next++], decision, certain, seen);
   for (const env::ModelSpec& model : pool_.models()) {
-    const auto found =
-        std::find(decision.candidates.begin(), decision.candidates.end(), model.name);
-    if (found != decision.candidates.end()) {
-      std::fill(target_.begin(), target_.end(), 0.0);
-      target_[static_cast<std::size_t>(found - decision.candidates.begin())] = 1;
+    if (const auto candidate = index_of(decision, model.name)) {
+      choose(*candidate);
     } else {
       target_ = decision.propensities;  // it could not serve this query: as it was
     }
-    add(values_[next++]);
+    add(values_[next++], decision, decision.propensities, seen);
   }
   return {};
+}
+
+/// With target_ and expected_.
+void Evaluator::add(PolicyValue& value, const Decision& decision,
+                    std::span<const double> propensity, const Worth& seen) {
+  value.estimate.add({target_, propensity, expected_, decision.chosen, seen});
+  for (std::size_t i = 0; i < target_.size(); ++i) {
+    if (target_[i] > 0) value.choices[decision.candidates[i]] += target_[i];
+  }
 }
 
 }  // namespace yardmaster::agent

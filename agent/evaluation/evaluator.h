@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,9 +20,15 @@ namespace yardmaster::agent {
 
 /// What a log says of a policy.
 struct PolicyValue {
-  std::string policy;  ///< "logged": the choices that were made; "fixed:MODEL"
+  std::string
+      policy;  ///< "logged": the choices that were made; "observed": kObserved; "fixed:MODEL"
   OffPolicyEstimate estimate;
+  std::map<std::string, double> choices = {};  ///< how often it would choose each model
 };
+
+/// What the daemon's policy would have chosen where the baseline was served (mode `observe`, or
+/// what a share leaves out), as the log tells it. Of these decisions alone.
+inline constexpr std::string_view kObserved = "observed";
 
 struct EvaluationOptions {
   std::vector<std::string> policies{"default"};
@@ -44,7 +52,8 @@ class Evaluator {
   /// says nothing of rewards; returns whether it did. Fails where a policy gives no distribution.
   Result<bool> add(const DecisionRecord& record, const TrainingRow& row);
 
-  /// The policies asked for, in their order, then `logged`, then each model of the pool.
+  /// The policies asked for, in their order, then `observed`, of no decisions where the log has
+  /// none such, then `logged`, then each model of the pool.
   const std::vector<PolicyValue>& values() const { return values_; }
 
  private:
@@ -54,6 +63,8 @@ class Evaluator {
       : options_(options), pool_(pool) {}
 
   Status judge(const Decision& decision, const TrainingRow& row);
+  void add(PolicyValue& value, const Decision& decision, std::span<const double> propensity,
+           const Worth& seen);
 
   EvaluationOptions options_;
   const env::ModelPool& pool_;

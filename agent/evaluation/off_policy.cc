@@ -39,6 +39,8 @@ void OffPolicyEstimate::add(const OffPolicySample& sample) {
   }
   rewards_.push_back(term.reward);
   gains_.push_back(term.reward - sample.seen.reward);
+  quality_gains_.push_back(term.quality - sample.seen.quality);
+  cost_gains_.push_back(term.cost_usd - sample.seen.cost_usd);
   quality_ += term.quality;
   cost_usd_ += term.cost_usd;
   weights_ += weight;
@@ -49,6 +51,10 @@ void OffPolicyEstimate::add(const OffPolicySample& sample) {
 Interval OffPolicyEstimate::reward() const { return interval_of(rewards_); }
 
 Interval OffPolicyEstimate::gain() const { return interval_of(gains_); }
+
+Interval OffPolicyEstimate::quality_gain() const { return interval_of(quality_gains_); }
+
+Interval OffPolicyEstimate::cost_gain() const { return interval_of(cost_gains_); }
 
 double OffPolicyEstimate::last_quarter_reward() const {
   return mean_of(std::span(rewards_).subspan(rewards_.size() - rewards_.size() / 4));

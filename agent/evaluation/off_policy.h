@@ -43,7 +43,9 @@ class OffPolicyEstimate {
   std::size_t decisions() const { return rewards_.size(); }
 
   Interval reward() const;
-  Interval gain() const;  ///< of reward over the logged choices, paired
+  Interval gain() const;          ///< of reward over the logged choices, paired
+  Interval quality_gain() const;  ///< the same of quality
+  Interval cost_gain() const;     ///< the same of cost, USD: below 0 is a saving
   double last_quarter_reward() const;
   double quality() const;
   double cost_usd() const;
@@ -62,7 +64,7 @@ class OffPolicyEstimate {
  private:
   double mean(double sum) const;
 
-  std::vector<double> rewards_, gains_;  ///< a term a decision
+  std::vector<double> rewards_, gains_, quality_gains_, cost_gains_;  ///< a term a decision
   double quality_ = 0, cost_usd_ = 0, unsupported_ = 0;
   double weights_ = 0, squared_weights_ = 0, weighted_rewards_ = 0;
 };

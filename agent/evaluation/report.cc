@@ -4,6 +4,8 @@
 #include <boost/json/array.hpp>
 #include <ostream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "agent/print_format.h"
 
@@ -18,13 +20,46 @@ bool is_baseline(const PolicyValue& value) {
   return value.policy == "logged" || value.policy.starts_with("fixed:");
 }
 
+/// Only `observed` may have nothing to say.
+bool says_something(const PolicyValue& value) { return value.estimate.decisions() > 0; }
+
+/// Shares of the models, the most chosen first.
+std::vector<std::pair<std::string, double>> shares_of(const PolicyValue& value) {
+  std::vector<std::pair<std::string, double>> shares(value.choices.begin(), value.choices.end());
+  for (auto& [model, share] : shares) share /= static_cast<double>(value.estimate.decisions());
+  std::stable_sort(shares.begin(), shares.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  return shares;
+}
+
 std::string interval(const char* pattern, const Interval& interval) {
   return format(pattern, interval.mean - interval.half, interval.mean + interval.half);
+}
+
+/// What a team that lets the daemon watch wants to know before it lets it decide.
+void print_observed(std::ostream& out, const PolicyValue& value) {
+  const OffPolicyEstimate& estimate = value.estimate;
+  const Interval quality = estimate.quality_gain();
+  const Interval cost = estimate.cost_gain();
+  out << "observed: in " << estimate.decisions() << " decisions the policy would have chosen";
+  const char* separator = " ";
+  for (const auto& [model, share] : shares_of(value)) {
+    out << separator << model << format(" %.1f%%", 100 * share);
+    separator = ", ";
+  }
+  const double served = estimate.cost_usd() - cost.mean;
+  out << format("; against what was served: quality %+.4f (%+.4f to %+.4f), ", quality.mean,
+                quality.mean - quality.half, quality.mean + quality.half)
+      << format("USD/1000 %+.4f (%+.4f to %+.4f)", 1000 * cost.mean, 1000 * (cost.mean - cost.half),
+                1000 * (cost.mean + cost.half));
+  if (served > 0) out << format(", %+.1f%%", 100 * cost.mean / served);
+  out << '\n';
 }
 
 /// What stands between the reader and the figures.
 void print_cautions(std::ostream& out, std::span<const PolicyValue> values) {
   for (const PolicyValue& value : values) {
+    if (!says_something(value)) continue;
     const OffPolicyEstimate& estimate = value.estimate;
     if (estimate.unsupported_share() >= kUnsupportedTold) {
       out << value.policy
@@ -52,6 +87,7 @@ void print_values(std::ostream& out, std::span<const PolicyValue> values) {
                 "gain over logged", "quality", "USD/1000", "last 1/4", "snips", "effective");
   bool ruled = false;
   for (const PolicyValue& value : values) {
+    if (!says_something(value)) continue;
     if (is_baseline(value) && !ruled) {
       out << std::string(width + 99, '-') << '\n';
       ruled = true;
@@ -64,6 +100,9 @@ void print_values(std::ostream& out, std::span<const PolicyValue> values) {
                   1000 * estimate.cost_usd(), estimate.last_quarter_reward(),
                   estimate.snips_reward(), estimate.effective_decisions());
   }
+  for (const PolicyValue& value : values) {
+    if (value.policy == kObserved && says_something(value)) print_observed(out, value);
+  }
   print_cautions(out, values);
 }
 
@@ -73,7 +112,10 @@ boost::json::object values_json(std::span<const PolicyValue> values) {
   };
   boost::json::array results;
   for (const PolicyValue& value : values) {
+    if (!says_something(value)) continue;
     const OffPolicyEstimate& estimate = value.estimate;
+    boost::json::object choices;
+    for (const auto& [model, share] : shares_of(value)) choices[model] = share;
     results.push_back({{"policy", value.policy},
                        {"decisions", estimate.decisions()},
                        {"reward", estimate.reward().mean},
@@ -81,7 +123,12 @@ boost::json::object values_json(std::span<const PolicyValue> values) {
                        {"gain", estimate.gain().mean},
                        {"gain_ci95", bounds(estimate.gain())},
                        {"quality", estimate.quality()},
+                       {"quality_gain", estimate.quality_gain().mean},
+                       {"quality_gain_ci95", bounds(estimate.quality_gain())},
                        {"cost_usd", estimate.cost_usd()},
+                       {"cost_gain_usd", estimate.cost_gain().mean},
+                       {"cost_gain_usd_ci95", bounds(estimate.cost_gain())},
+                       {"choices", std::move(choices)},
                        {"last_quarter_reward", estimate.last_quarter_reward()},
                        {"ips_reward", estimate.ips_reward()},
                        {"snips_reward", estimate.snips_reward()},

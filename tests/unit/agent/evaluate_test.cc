@@ -126,6 +126,42 @@ TEST_F(Evaluate, SaysWhereTheLogNeverMadeAPolicysChoices) {
   EXPECT_THAT(output_, testing::HasSubstr("random: the log gave 50% of its choices no chance"));
 }
 
+TEST_F(Evaluate, SaysWhatWasObserved) {
+  // "b" is served always; the policy would have taken "a" for algebra.
+  Rng rng(7);
+  std::string text;
+  for (std::uint64_t i = 1; i <= 400; ++i) {
+    DecisionRecord record = decide(i, rng);
+    const bool algebra = record.decision.query->starts_with("Solve");
+    record.decision.propensities = {0, 1};
+    record.decision.chosen = 1;
+    record.outcome->cost_usd = 0.002;
+    record.feedback.back().value = algebra ? 0 : 1;
+    record.decision.would_choose = algebra ? "a" : "b";
+    text += replay::to_json_line(record) + '\n';
+  }
+  ASSERT_EQ(run("--log " + write(text) + " --json " + path("out.json")), 0);
+  const json::object observed = result_of("observed");
+  const double algebra = observed.at("choices").at("a").to_number<double>();
+  EXPECT_NEAR(algebra, 0.5, 0.1);
+  EXPECT_NEAR(observed.at("choices").at("b").to_number<double>(), 1 - algebra, 1e-9);
+  EXPECT_NEAR(number(observed, "unsupported_share"), algebra, 1e-9);
+  // Where "b" would have been chosen too nothing changes, so the whole gain is that of "a".
+  EXPECT_LE(observed.at("cost_gain_usd_ci95").at(0).to_number<double>(),
+            number(observed, "cost_gain_usd"));
+  EXPECT_GE(observed.at("quality_gain_ci95").at(1).to_number<double>(),
+            number(observed, "quality_gain"));
+  EXPECT_THAT(output_,
+              testing::HasSubstr("observed: in 400 decisions the policy would have chosen"));
+  EXPECT_THAT(output_, testing::HasSubstr("observed: the log gave"));
+}
+
+TEST_F(Evaluate, WhatIsServedIsNotObserved) {
+  ASSERT_EQ(run("--log " + log_of(50) + " --json " + path("out.json")), 0);
+  EXPECT_THROW(result_of("observed"), std::runtime_error);
+  EXPECT_THAT(output_, testing::Not(testing::HasSubstr("observed")));
+}
+
 TEST_F(Evaluate, CountsBrokenLinesAndUsesTheOthers) {
   std::string text;
   Rng rng(7);
