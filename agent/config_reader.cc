@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "agent/config_fields.h"
+#include "env/query_text.h"
 
 namespace yardmaster::agent {
 namespace {
@@ -377,10 +378,24 @@ std::optional<int> second_document(const std::string& text) {
   return document.start.line + 1;
 }
 
+/// The first line that is not UTF-8, from 1; nothing where all are.
+std::optional<int> line_not_utf8(std::string_view text) {
+  for (int line = 1; !text.empty(); ++line) {
+    const std::size_t end = std::min(text.find('\n'), text.size() - 1);
+    if (!env::is_utf8(text.substr(0, end + 1))) return line;
+    text.remove_prefix(end + 1);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 bool read_config(std::string_view text, const EnvironmentLookup& environment, Problems& problems,
                  Config& config) {
+  if (const auto line = line_not_utf8(text)) {
+    problems.add(*line, "this line is not UTF-8; save the config in that encoding");
+    return false;
+  }
   try {
     const std::string whole(text);
     const YAML::Node document = YAML::Load(whole);

@@ -1,85 +1,20 @@
 #include "agent/snapshots.h"
 
 #include <algorithm>
-#include <boost/crc.hpp>
 #include <charconv>
 #include <fstream>
 #include <optional>
 #include <sstream>
 
 #include "agent/atomic_file.h"
+#include "agent/snapshot_frame.h"
 
 namespace yardmaster::agent {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kMagic = "YARDSNAP";
-constexpr std::uint32_t kFormatVersion = 1;
 constexpr std::string_view kSuffix = ".snapshot";
-
-std::uint32_t checksum(std::string_view bytes) {
-  boost::crc_32_type crc;
-  crc.process_bytes(bytes.data(), bytes.size());
-  return crc.checksum();
-}
-
-/// Layout: magic, then little-endian u32 format, u64 version, u32 length and bytes of the
-/// fingerprint, the learner's bytes, u32 CRC-32 of everything before it.
-template <class Integer>
-void put(std::string& out, Integer value) {
-  for (std::size_t i = 0; i < sizeof value; ++i) {
-    out.push_back(static_cast<char>(static_cast<std::uint64_t>(value) >> (8 * i)));
-  }
-}
-
-template <class Integer>
-bool take(std::string_view& in, Integer& value) {
-  if (in.size() < sizeof value) return false;
-  std::uint64_t bits = 0;
-  for (std::size_t i = 0; i < sizeof value; ++i) {
-    bits |= static_cast<std::uint64_t>(static_cast<unsigned char>(in[i])) << (8 * i);
-  }
-  value = static_cast<Integer>(bits);
-  in.remove_prefix(sizeof value);
-  return true;
-}
-
-struct Parsed {
-  std::uint64_t version = 0;
-  std::string_view fingerprint;
-  std::string_view state;
-};
-
-/// Checks the frame of a snapshot; the views point into `bytes`.
-Result<Parsed> parse(std::string_view bytes) {
-  const std::string_view whole = bytes;
-  if (!bytes.starts_with(kMagic)) return fail(ErrorCode::corrupt, "is not a snapshot");
-  bytes.remove_prefix(kMagic.size());
-  std::uint32_t format = 0;
-  std::uint32_t fingerprint_size = 0;
-  Parsed parsed;
-  if (!take(bytes, format)) return fail(ErrorCode::corrupt, "is cut short");
-  if (format != kFormatVersion) {
-    return fail(ErrorCode::unsupported, "has format " + std::to_string(format) +
-                                            ", and this program reads format " +
-                                            std::to_string(kFormatVersion));
-  }
-  if (!take(bytes, parsed.version) || !take(bytes, fingerprint_size) ||
-      bytes.size() < fingerprint_size + sizeof(std::uint32_t)) {
-    return fail(ErrorCode::corrupt, "is cut short");
-  }
-  std::string_view tail = bytes.substr(bytes.size() - sizeof(std::uint32_t));
-  std::uint32_t stored_crc = 0;
-  take(tail, stored_crc);
-  if (checksum(whole.substr(0, whole.size() - sizeof stored_crc)) != stored_crc) {
-    return fail(ErrorCode::corrupt, "does not match its checksum");
-  }
-  parsed.fingerprint = bytes.substr(0, fingerprint_size);
-  parsed.state =
-      bytes.substr(fingerprint_size, bytes.size() - fingerprint_size - sizeof(std::uint32_t));
-  return parsed;
-}
 
 Result<std::string> read_file(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
@@ -113,13 +48,8 @@ Snapshots::Snapshots(fs::path directory, std::string router, std::string fingerp
 Status Snapshots::save(const policies::Learner& learner, std::uint64_t version) {
   std::ostringstream state;
   if (Status saved = learner.save(state); !saved) return saved;
-  std::string bytes(kMagic);
-  put(bytes, kFormatVersion);
-  put(bytes, version);
-  put(bytes, static_cast<std::uint32_t>(fingerprint_.size()));
-  bytes += fingerprint_;
-  bytes += state.view();
-  put(bytes, checksum(bytes));
+  const std::string bytes =
+      write_snapshot({.version = version, .fingerprint = fingerprint_, .state = state.view()});
 
   std::error_code error;
   fs::create_directories(directory_, error);
@@ -153,7 +83,7 @@ LoadedSnapshot Snapshots::load_newest(policies::Learner& learner, std::uint64_t 
       refuse(bytes.error().message);
       continue;
     }
-    const Result<Parsed> parsed = parse(*bytes);
+    const Result<SnapshotFrame> parsed = read_snapshot(*bytes);
     if (!parsed) {
       refuse(parsed.error().message);
       continue;
@@ -201,7 +131,7 @@ Result<std::optional<std::uint64_t>> Snapshots::load_pinned(policies::Learner& l
   if (!fs::exists(path)) return std::optional<std::uint64_t>();
   const Result<std::string> bytes = read_file(path);
   if (!bytes) return fail(bytes.error().code, path.string() + ' ' + bytes.error().message);
-  const Result<Parsed> parsed = parse(*bytes);
+  const Result<SnapshotFrame> parsed = read_snapshot(*bytes);
   if (!parsed) return fail(parsed.error().code, path.string() + ' ' + parsed.error().message);
   if (parsed->fingerprint != fingerprint_) {
     return fail(ErrorCode::unsupported,
@@ -241,7 +171,7 @@ std::vector<SnapshotInfo> Snapshots::list() const {
   std::erase_if(files, [&](const SnapshotInfo& file) {
     const Result<std::string> bytes = read_file(file.path);
     if (!bytes) return true;
-    const Result<Parsed> parsed = parse(*bytes);
+    const Result<SnapshotFrame> parsed = read_snapshot(*bytes);
     return !parsed || parsed->fingerprint != fingerprint_;
   });
   return files;

@@ -1,7 +1,5 @@
 #include "env/encoder.h"
 
-#include <filesystem>
-
 #include "env/builtin_table.h"
 #include "env/hash_encoder.h"
 #include "env/minilm_encoder.h"
@@ -27,19 +25,6 @@ void Encoder::encode_all(std::span<const Query* const> queries, std::span<float>
     encode(*queries[i], out.subspan(i * dimension(), dimension()));
   }
 }
-
-bool is_encoder_name(std::string_view name) {
-  return name == "static" || name == "hash" ||
-         (name.starts_with(kMiniLm) && name.size() > kMiniLm.size()) ||
-         (name.starts_with(kStatic) && name.size() > kStatic.size());
-}
-
-std::string_view encoder_path(std::string_view name) {
-  const std::size_t colon = name.find(':');
-  return colon == std::string_view::npos ? std::string_view() : name.substr(colon + 1);
-}
-
-bool is_there(std::string_view path) { return std::filesystem::exists(path); }
 
 Result<std::unique_ptr<Encoder>> make_encoder(std::string_view name, const EncoderFiles& files) {
   if (!is_encoder_name(name)) {

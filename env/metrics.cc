@@ -53,7 +53,7 @@ Result<QualityObjective> QualityObjective::make(std::vector<MetricSpec> metrics,
     return fail(ErrorCode::invalid_argument, "feedback.metrics is empty; declare at least one");
   }
   for (const MetricSpec& metric : metrics) {
-    if (!std::isfinite(metric.min) || !std::isfinite(metric.max) || metric.min >= metric.max) {
+    if (!std::isfinite(metric.max - metric.min) || metric.min >= metric.max) {
       return fail(ErrorCode::invalid_argument,
                   "metric '" + metric.name + "' has no range; its min must be below its max");
     }

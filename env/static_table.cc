@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <boost/crc.hpp>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -45,6 +46,15 @@ std::vector<T> take(std::string_view& bytes, std::size_t count) {
   std::memcpy(values.data(), bytes.data(), count * sizeof(T));
   bytes.remove_prefix(count * sizeof(T));
   return values;
+}
+
+/// Within these bounds the mean of any text is finite, and that of none is zero.
+bool numbers_are_sane(std::span<const float> scales, float prior_weight) {
+  constexpr float kSmallestPrior = 1e-6f;
+  constexpr float kLargest = 1e6f;
+  const auto in_range = [](float scale) { return std::abs(scale) <= kLargest; };
+  return prior_weight >= kSmallestPrior && prior_weight <= kLargest &&
+         std::all_of(scales.begin(), scales.end(), in_range);
 }
 
 }  // namespace
@@ -92,6 +102,9 @@ Result<StaticTable> StaticTable::parse(std::string_view bytes, const std::string
   auto scales = take<float>(bytes, tokens);
   auto weights = take<std::uint8_t>(bytes, tokens);
   auto rows = take<Row>(bytes, tokens);
+  if (!numbers_are_sane(scales, header.prior_weight)) {
+    return damaged("has a scale or a prior weight that is out of range");
+  }
   auto tokenizer = WordPiece::make(std::string(bytes.substr(0, header.vocabulary_bytes)));
   if (!tokenizer) return damaged("has a broken vocabulary: " + tokenizer.error().message);
   if (tokenizer->vocabulary_size() != tokens) return damaged("lacks part of its vocabulary");

@@ -50,6 +50,12 @@ TEST(Config, AModelsNameIsAllThatIsNeeded) {
   EXPECT_EQ(config->objective.metrics[0].weight, 1);
 }
 
+TEST(Config, WhatIsNotUtf8IsRefusedWithItsLine) {
+  EXPECT_EQ(problems_of("data_dir: caf\xe9\n"),
+            "c.yaml:2: this line is not UTF-8; save the config in that encoding");
+  EXPECT_EQ(problems_of("data_dir: caf\xc3\xa9\n"), "");
+}
+
 TEST(Config, EverySectionIsRead) {
   const auto config = parse(R"(
 listen: {address: 0.0.0.0, port: 0, io_threads: 2}
@@ -232,6 +238,9 @@ TEST(Config, AWordOutsideItsListIsToldWithTheList) {
             "c.yaml:2: routers[0].policy cannot be 'lint'; did you mean 'lints'?");
   EXPECT_EQ(problems_of("routers: [{encoder: sttaic}]\n"),
             "c.yaml:2: routers[0].encoder cannot be 'sttaic'; did you mean 'static'?");
+  // A path that is too long to be looked for is not there either.
+  EXPECT_THAT(problems_of("routers: [{encoder: 'static:" + std::string(5000, 'x') + "'}]\n"),
+              HasSubstr("which is not there; check the path"));
   EXPECT_EQ(problems_of("learner: {device: tpu}\n"),
             "c.yaml:2: learner.device cannot be 'tpu'; did you mean 'cpu'?");
 }

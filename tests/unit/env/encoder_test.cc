@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <boost/crc.hpp>
 #include <boost/json.hpp>
 #include <cmath>
+#include <cstring>
 #include <fstream>
 #include <iterator>
+#include <limits>
 
 #include "env/static_table.h"
 #include "env/surface_features.h"
@@ -159,6 +162,21 @@ TEST_F(Table, IsRefusedInANewerFormat) {
   std::string newer = bytes_;
   newer[8] = 2;
   EXPECT_EQ(error_of(newer), ErrorCode::unsupported);
+}
+
+TEST_F(Table, IsRefusedWithNumbersThatNoMeanCanHave) {
+  constexpr std::size_t kPriorWeight = 24;  // the last of the header; the first scale follows
+  for (const std::size_t at : {kPriorWeight, kPriorWeight + sizeof(float)}) {
+    for (const float number : {std::numeric_limits<float>::quiet_NaN(), 1e30f}) {
+      std::string odd = bytes_.substr(0, bytes_.size() - sizeof(std::uint32_t));
+      std::memcpy(odd.data() + at, &number, sizeof number);
+      boost::crc_32_type crc;
+      crc.process_bytes(odd.data(), odd.size());
+      const std::uint32_t checksum = crc.checksum();
+      odd.append(reinterpret_cast<const char*>(&checksum), sizeof checksum);
+      EXPECT_EQ(error_of(odd), ErrorCode::corrupt) << number << " at " << at;
+    }
+  }
 }
 
 TEST_F(Table, IsMissedWithItsPath) {

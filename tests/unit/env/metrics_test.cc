@@ -116,6 +116,10 @@ TEST(QualityObjective, ADeclarationThatMakesNoSenseIsRefused) {
   empty.max = empty.min;
   EXPECT_FALSE(QualityObjective::make({}, {}));
   EXPECT_FALSE(QualityObjective::make({empty}, {}));
+  MetricSpec endless = metric("quality");
+  endless.min = -1e308;
+  endless.max = 1e308;  // no value could be scaled by such a range
+  EXPECT_FALSE(QualityObjective::make({endless}, {}));
   EXPECT_FALSE(QualityObjective::make({metric("a")}, {{"b", 1}}));
   EXPECT_FALSE(QualityObjective::make({metric("a")}, {{"a", -1}}));
   EXPECT_FALSE(QualityObjective::make({metric("a")}, {{"a", 0}}));
