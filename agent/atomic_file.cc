@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/failpoint.h"
+
 namespace yardmaster::agent {
 
 namespace fs = std::filesystem;
@@ -27,13 +29,16 @@ Status write_file(const fs::path& path, std::string_view bytes) {
       error = errno;
     }
   }
+  failpoint("file.written");
   if (error == 0 && ::fsync(file) != 0) error = errno;
   if (::close(file) != 0 && error == 0) error = errno;
+  failpoint("file.synced");
   if (error == 0 && ::rename(partial.c_str(), path.c_str()) != 0) error = errno;
   if (error != 0) {
     ::unlink(partial.c_str());
     return failed(error);
   }
+  failpoint("file.renamed");
   const int directory = ::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory >= 0) {
     ::fsync(directory);

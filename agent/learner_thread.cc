@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "base/failpoint.h"
+
 namespace yardmaster::agent {
 namespace {
 
@@ -220,7 +222,9 @@ void LearnerThread::run() {
       if (paused_) continue;
     }
     const bool more = learn_some();
+    failpoint("learner.learned");
     publish_if_due();
+    failpoint("learner.published");
     save_if_due();
     if (more) {
       const std::lock_guard lock(mutex_);

@@ -14,6 +14,9 @@
 #include <set>
 #include <system_error>
 
+#include "base/failpoint.h"
+#include "replay/log_check.h"
+
 namespace yardmaster::replay {
 namespace {
 
@@ -21,8 +24,17 @@ constexpr std::size_t kBlockCacheBytes = 32u << 20;
 
 /// Keeps RocksDB from resuming by itself, since that would sync a log in which a write failed;
 /// revive() opens anew instead.
-class NoResume final : public rocksdb::EventListener {
+class Listener final : public rocksdb::EventListener {
  public:
+  void OnFlushBegin(rocksdb::DB*, const rocksdb::FlushJobInfo&) override {
+    failpoint("store.flush");
+  }
+  void OnTableFileCreated(const rocksdb::TableFileCreationInfo&) override {
+    failpoint("store.table_written");
+  }
+  void OnCompactionBegin(rocksdb::DB*, const rocksdb::CompactionJobInfo&) override {
+    failpoint("store.compaction");
+  }
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
                             bool* auto_recovery) override {
     *auto_recovery = false;
@@ -34,10 +46,13 @@ rocksdb::DBOptions database_options(const Database::Options& options, rocksdb::E
   out.env = env;
   out.create_if_missing = true;
   out.create_missing_column_families = true;
+  // A log may end in the middle of a record, as a crash leaves it. A record that is damaged is
+  // refused: the default drops it in silence with all that comes after it, acknowledged or not.
+  out.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   out.db_write_buffer_size = 2 * options.write_buffer_bytes;
   out.max_total_wal_size = 4 * options.write_buffer_bytes;
   out.max_bgerror_resume_count = 0;
-  out.listeners.push_back(std::make_shared<NoResume>());
+  out.listeners.push_back(std::make_shared<Listener>());
   out.allow_concurrent_memtable_write = false;  // one writer thread
   out.info_log_level = rocksdb::WARN_LEVEL;
   out.keep_log_file_num = 4;
@@ -179,6 +194,7 @@ Result<std::unique_ptr<Database>> Database::open(Options options) {
                                    "': " + error.message() + "; create it or use another");
   }
   if (Status format = check_format(options, false); !format) return fail(format.error());
+  if (Status whole = check_logs(options.directory); !whole) return fail(whole.error());
   std::unique_ptr<Database> database(new Database(std::move(options), false));
   if (Status opened = database->open_now(); !opened) return fail(opened.error());
   return database;

@@ -3,6 +3,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/failpoint.h"
+
 namespace yardmaster::replay {
 
 Syncer::Syncer(const Database& database, Health& health)
@@ -37,7 +39,9 @@ void Syncer::run() {
       if (waiting_.empty()) return;
       covered.swap(waiting_);
     }
+    failpoint("store.before_sync");
     const Status synced = sync();
+    failpoint("store.after_sync");
     for (const Completion& complete : covered) complete(synced);
     covered.clear();
   }

@@ -60,9 +60,13 @@ rocksdb::IOStatus WalFiles::NewWritableFile(const std::string& name,
                                             const rocksdb::FileOptions& options,
                                             std::unique_ptr<rocksdb::FSWritableFile>* file,
                                             rocksdb::IODebugContext* context) {
-  const auto status = target()->NewWritableFile(name, options, file, context);
   const bool is_log = name.ends_with(".log") && name.starts_with(directory_) &&
                       name.find_last_of('/') == directory_.size();
+  // A power cut may take from the older logs nothing that the new one's records build on.
+  if (is_log) {
+    if (const auto synced = sync(); !synced.ok()) return synced;
+  }
+  const auto status = target()->NewWritableFile(name, options, file, context);
   if (!status.ok() || !is_log) return status;
   *file = std::make_unique<Log>(std::move(*file), logs_);
   const std::lock_guard lock(logs_->mutex);

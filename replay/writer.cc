@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "base/failpoint.h"
+
 namespace yardmaster::replay {
 namespace {
 
@@ -105,6 +107,7 @@ std::size_t Writer::run_turn(std::vector<Task>& tasks, std::size_t from) {
     Turn turn(std::move(*view));
     while (next < tasks.size() && turn.batch().bytes() < kBatchBytes) {
       apply(turn, tasks[next++], owed);
+      failpoint("store.in_group");
     }
     if (next == tasks.size() && housekeeping_) keep_house(turn);
     written = commit(turn);
@@ -173,7 +176,9 @@ void Writer::keep_house(Turn& turn) {
 Status Writer::commit(Turn& turn) {
   ledger_.finish(turn);
   if (!turn.batch().empty()) {
+    failpoint("store.before_log");
     const auto status = turn.batch().write();
+    failpoint("store.after_log");
     if (!status.ok()) {
       Error error = to_error(status, "writing");
       error.code = ErrorCode::unavailable;

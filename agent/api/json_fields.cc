@@ -1,6 +1,7 @@
 #include "agent/api/json_fields.h"
 
 #include <boost/json/parse.hpp>
+#include <cmath>
 
 #include "env/query_text.h"
 
@@ -38,7 +39,9 @@ std::optional<double> JsonFields::number(std::string_view name) {
     wrong_type(name, "a number");
     return std::nullopt;
   }
-  return value->to_number<double>();
+  const auto read = value->to_number<double>();
+  // Boost.JSON 1.81 takes 0e316, which is zero, for zero times infinity.
+  return std::isnan(read) ? 0 : read;
 }
 
 std::optional<double> JsonFields::number_or_bool(std::string_view name) {

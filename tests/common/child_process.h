@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -15,7 +16,9 @@ namespace yardmaster::test {
 /// the object goes.
 class ChildProcess {
  public:
-  explicit ChildProcess(std::vector<std::string> command) {
+  /// `environment` adds to this process's: "NAME=VALUE".
+  explicit ChildProcess(std::vector<std::string> command,
+                        std::vector<std::string> environment = {}) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe failed");
     std::vector<char*> arguments;
@@ -24,6 +27,7 @@ class ChildProcess {
     pid_ = ::fork();
     if (pid_ == 0) {
       ::dup2(ends[1], STDERR_FILENO);
+      for (std::string& setting : environment) ::putenv(setting.data());
       ::execv(arguments[0], arguments.data());
       ::_exit(127);
     }

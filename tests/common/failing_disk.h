@@ -17,6 +17,7 @@ class FailingDisk final : public rocksdb::FileSystemWrapper {
     none,
     full,         ///< writes fail with ENOSPC after half of their bytes went through
     broken,       ///< writes fail with EIO after half of their bytes went through
+    read_only,    ///< nothing is written, as where a kernel gave a file system up: EROFS
     cannot_sync,  ///< writes pass, syncs fail with EIO
     hangs         ///< writes to open files wait for the next fault
   };
@@ -33,7 +34,7 @@ class FailingDisk final : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* file,
                                     rocksdb::IODebugContext* context) override {
-    if (*fault_ == Fault::full || *fault_ == Fault::broken) return error(*fault_);
+    if (takes_nothing(*fault_)) return error(*fault_);
     const auto status = target()->NewWritableFile(name, options, file, context);
     if (status.ok()) *file = std::make_unique<File>(std::move(*file), fault_);
     return status;
@@ -47,7 +48,14 @@ class FailingDisk final : public rocksdb::FileSystemWrapper {
   }
 
  private:
+  static bool takes_nothing(Fault fault) {
+    return fault == Fault::full || fault == Fault::broken || fault == Fault::read_only;
+  }
+
   static rocksdb::IOStatus error(Fault fault) {
+    if (fault == Fault::read_only) {
+      return rocksdb::IOStatus::IOError("injected: read-only file system");
+    }
     return fault == Fault::full ? rocksdb::IOStatus::NoSpace("injected: no space left on device")
                                 : rocksdb::IOStatus::IOError("injected: input/output error");
   }
@@ -62,9 +70,8 @@ class FailingDisk final : public rocksdb::FileSystemWrapper {
                              rocksdb::IODebugContext* context) override {
       fault_->wait(Fault::hangs);
       const Fault fault = *fault_;
-      if (fault != Fault::full && fault != Fault::broken) {
-        return target()->Append(data, options, context);
-      }
+      if (!takes_nothing(fault)) return target()->Append(data, options, context);
+      if (fault == Fault::read_only) return error(fault);
       target()->Append({data.data(), data.size() / 2}, options, context).PermitUncheckedError();
       return error(fault);
     }

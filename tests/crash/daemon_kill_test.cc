@@ -10,6 +10,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
 #include <fstream>
+#include <iterator>
 #include <set>
 #include <sstream>
 
@@ -19,6 +20,7 @@
 #include "base/random.h"
 #include "tests/common/child_process.h"
 #include "tests/common/temp_dir.h"
+#include "tests/crash/rounds.h"
 
 namespace yardmaster {
 namespace {
@@ -26,8 +28,19 @@ namespace {
 namespace asio = boost::asio;
 namespace json = boost::json;
 
-constexpr int kKills = 10;
+constexpr int kKills = 8;
 constexpr int kWorkers = 4;
+
+/// Moments in the daemon's life (docs/development.md), and how often they pass in a second or so.
+struct Failpoint {
+  const char* name;
+  std::uint64_t often;
+};
+constexpr Failpoint kFailpoints[] = {
+    {"store.in_group", 300},    {"store.before_log", 100}, {"store.after_log", 100},
+    {"store.before_sync", 200}, {"store.after_sync", 200}, {"store.table_written", 3},
+    {"file.written", 3},        {"file.synced", 3},        {"file.renamed", 3},
+    {"learner.learned", 20},    {"learner.published", 20}};
 
 /// What clients were told is stored.
 struct Acknowledged {
@@ -76,31 +89,41 @@ class DaemonKill : public ::testing::Test {
 
   std::string config_file() const { return (dir_.path() / "config.yaml").string(); }
 
-  std::unique_ptr<test::ChildProcess> start() {
+  std::unique_ptr<test::ChildProcess> start(const std::string& failpoint = "") {
+    const std::vector<std::string> command{YARDMASTER_BINARY, "serve", "--config", config_file()};
     auto child = std::make_unique<test::ChildProcess>(
-        std::vector<std::string>{YARDMASTER_BINARY, "serve", "--config", config_file()});
+        command, std::vector<std::string>{"YARDMASTER_FAILPOINT=" + failpoint});
     const std::string line = child->read_until("listening on ");
-    EXPECT_FALSE(line.empty()) << child->log;
-    port_ = line.substr(line.rfind(':') + 1);
+    port_ = line.empty() ? "" : line.substr(line.rfind(':') + 1);
+    EXPECT_TRUE(!line.empty() || !failpoint.empty()) << child->log;
     return child;
   }
 
-  /// Loads the daemon and kills it after a random time.
-  void load_and_kill(Rng& rng) {
-    const auto child = start();
+  /// Loads the daemon and kills it after so long, where it has not come to `failpoint` before.
+  void load_and_kill(std::chrono::milliseconds after, Rng& rng, const std::string& failpoint = "") {
+    const auto child = start(failpoint);
+    if (port_.empty()) {
+      EXPECT_EQ(child->wait(), -SIGKILL) << child->log;  // it came to it while it started
+      return;
+    }
     asio::io_context io;
     for (int worker = 0; worker < kWorkers; ++worker) {
       asio::co_spawn(io, send_queries({"127.0.0.1", port_, ""}, rng(), told_), asio::detached);
     }
-    asio::steady_timer timer(io, std::chrono::milliseconds(20 + rng.below(400)));
+    asio::steady_timer timer(io, after);
     timer.async_wait([&](boost::system::error_code) { child->kill(SIGKILL); });
     io.run();
     EXPECT_EQ(child->wait(), -SIGKILL) << child->log;
   }
 
+  /// Everything that was acknowledged, and the learner as one that learned it all from the first.
+  void check_what_is_left();
+
   test::TempDir dir_;
   std::string port_;
   Acknowledged told_;
+  const std::uint64_t seed_ = crash::seed(2026);
+  const testing::ScopedTrace trace_{__FILE__, __LINE__, "seed " + std::to_string(seed_)};
 };
 
 std::string state_of(const agent::RouterLearner& learner) {
@@ -118,9 +141,28 @@ TEST_F(DaemonKill, OnSighupItReadsTheConfigAnewAndServesOn) {
 }
 
 TEST_F(DaemonKill, WhatWasAcknowledgedIsThereOnceAndEachRowIsLearnedOnce) {
-  Rng rng(2026);
-  for (int i = 0; i < kKills; ++i) load_and_kill(rng);
+  Rng rng(seed_);
+  for (int i = 0; i < crash::rounds(kKills); ++i) {
+    load_and_kill(std::chrono::milliseconds(20 + rng.below(400)), rng);
+  }
   ASSERT_GT(told_.feedback.size(), 100u);
+  check_what_is_left();
+}
+
+TEST_F(DaemonKill, AtEachFailpointTheSameHolds) {
+  Rng rng(seed_);
+  const int rounds = crash::rounds(static_cast<int>(std::size(kFailpoints)));
+  for (int round = 0; round < rounds; ++round) {
+    const Failpoint& point = kFailpoints[static_cast<std::size_t>(round) % std::size(kFailpoints)];
+    const std::string armed =
+        std::string(point.name) + ":" + std::to_string(1 + rng.below(point.often));
+    SCOPED_TRACE(armed);
+    load_and_kill(std::chrono::seconds(1), rng, armed);
+  }
+  check_what_is_left();
+}
+
+void DaemonKill::check_what_is_left() {
   {
     const auto last_run = start();
     last_run->kill(SIGTERM);

@@ -7,25 +7,25 @@
 #include <array>
 #include <chrono>
 #include <filesystem>
-#include <map>
-#include <random>
-#include <set>
+#include <iterator>
 #include <sstream>
 #include <string>
 #include <thread>
 
-#include "replay/verify.h"
-#include "tests/crash/store_workload.h"
+#include "tests/crash/rounds.h"
+#include "tests/crash/store_checker.h"
 
 namespace yardmaster {
 namespace {
 
-constexpr int kKills = 20;
+constexpr int kKills = 10;
+constexpr int kRoundsAStore = 10;
 
 /// The writer as a child process; what it prints comes through a pipe.
 class WriterProcess {
  public:
-  WriterProcess(const std::filesystem::path& directory, std::uint64_t first) {
+  WriterProcess(const std::filesystem::path& directory, std::uint64_t first,
+                const std::string& failpoint) {
     std::array<int, 2> ends{};
     if (::pipe(ends.data()) != 0) throw std::runtime_error("no pipe");
     pid_ = ::fork();
@@ -33,6 +33,7 @@ class WriterProcess {
       ::dup2(ends[1], STDOUT_FILENO);
       ::close(ends[0]);
       ::close(ends[1]);
+      if (!failpoint.empty()) ::setenv("YARDMASTER_FAILPOINT", failpoint.c_str(), 1);
       ::execl(STORE_WRITER, STORE_WRITER, directory.c_str(), std::to_string(first).c_str(),
               static_cast<char*>(nullptr));
       ::_exit(127);
@@ -68,8 +69,7 @@ class WriterProcess {
   int output_ = -1;
 };
 
-/// Numbers of what was acknowledged, by kind.
-using Acknowledged = std::map<std::string, std::set<std::uint64_t>>;
+using crash::Acknowledged;
 
 void read_acknowledged(const std::string& printed, Acknowledged& acknowledged) {
   std::istringstream lines(printed);
@@ -89,58 +89,66 @@ class StoreCrash : public testing::Test {
   }
   ~StoreCrash() override { std::filesystem::remove_all(directory_); }
 
-  /// Everything acknowledged is there once, with its one row.
+  /// Each check reads all that there is, so a store does not grow for ever.
+  void start_anew(Acknowledged& acknowledged) {
+    std::filesystem::remove_all(directory_);
+    acknowledged.clear();
+  }
+
   void check(const Acknowledged& acknowledged) {
     auto store = replay::Store::open(crash::store_options(directory_), crash::objective());
     ASSERT_TRUE(store) << store.error().message;
-    std::map<DecisionId, DecisionRecord> records;
-    ASSERT_TRUE((*store)->for_each_decision(1, [&](const DecisionRecord& record) {
-      EXPECT_TRUE(records.emplace(record.decision.id, record).second);
-      return true;
-    }));
-    std::map<DecisionId, int> rows;
-    const auto learned = (*store)->rows_after(0, SIZE_MAX);
-    ASSERT_TRUE(learned) << learned.error().message;
-    for (const TrainingRow& row : *learned) {
-      EXPECT_FALSE(row.replaces);
-      ++rows[row.decision];
-    }
-    for (const auto& [what, numbers] : acknowledged) {
-      for (const std::uint64_t n : numbers) {
-        const auto found = records.find(crash::decision_id(n));
-        ASSERT_NE(found, records.end()) << what << " " << n << " is lost";
-        EXPECT_EQ(found->second.decision, crash::decision(n));
-        if (what == "outcome") {
-          EXPECT_EQ(found->second.outcome, crash::outcome(n)) << n;
-        }
-        if (what != "feedback") continue;
-        ASSERT_EQ(found->second.feedback.size(), 1u) << "of decision " << n;
-        EXPECT_EQ(found->second.feedback[0], crash::feedback(n).feedback);
-        EXPECT_EQ(rows[found->first], 1) << "rows of decision " << n;
-      }
-    }
-    next_ = records.size() + 1'000'000 * ++restarts_;
+    crash::check_acknowledged(**store, acknowledged);
+    next_ = (*store)->stats().decisions + 1'000'000 * ++restarts_;
     store->reset();
-    const Status verified = replay::verify(directory_);
-    EXPECT_TRUE(verified) << verified.error().message;
+    crash::check_closed(directory_);
   }
 
+  const std::uint64_t seed_ = crash::seed(2026);
+  const testing::ScopedTrace trace_{__FILE__, __LINE__, "seed " + std::to_string(seed_)};
   std::filesystem::path directory_;
   std::uint64_t restarts_ = 0;
   std::uint64_t next_ = 1;  ///< no decision of this number was made yet
 };
 
+/// Moments in the writer's life (docs/development.md), and how often they pass in a second.
+struct Failpoint {
+  const char* name;
+  std::uint64_t often;
+};
+constexpr Failpoint kFailpoints[] = {{"store.in_group", 2000},    {"store.before_log", 200},
+                                     {"store.after_log", 200},    {"store.before_sync", 200},
+                                     {"store.after_sync", 200},   {"store.flush", 10},
+                                     {"store.table_written", 10}, {"store.compaction", 2}};
+
 TEST_F(StoreCrash, WhatWasAcknowledgedBeforeAKillIsThereOnceAfterwards) {
-  std::mt19937 moments(std::random_device{}());
+  Rng rng(seed_);
   Acknowledged acknowledged;
-  for (int kill = 0; kill < kKills && !HasFatalFailure(); ++kill) {
-    WriterProcess writer(directory_, next_);
-    const std::chrono::milliseconds moment(moments() % 300);
+  for (int kill = 0; kill < crash::rounds(kKills) && !HasFatalFailure(); ++kill) {
+    if (kill % kRoundsAStore == 0) start_anew(acknowledged);
+    WriterProcess writer(directory_, next_, "");
+    const std::chrono::milliseconds moment(rng.below(300));
     read_acknowledged(writer.run_and_kill(moment), acknowledged);
     check(acknowledged);
   }
   EXPECT_GE(acknowledged["feedback"].size(), 20u);
-  RecordProperty("feedback", static_cast<int>(acknowledged["feedback"].size()));
+}
+
+TEST_F(StoreCrash, WhatWasAcknowledgedBeforeAFailpointIsThereOnceAfterwards) {
+  Rng rng(seed_);
+  Acknowledged acknowledged;
+  const int rounds = crash::rounds(static_cast<int>(std::size(kFailpoints)));
+  for (int round = 0; round < rounds && !HasFatalFailure(); ++round) {
+    const Failpoint& point = kFailpoints[static_cast<std::size_t>(round) % std::size(kFailpoints)];
+    const std::string armed =
+        std::string(point.name) + ":" + std::to_string(1 + rng.below(point.often));
+    SCOPED_TRACE(armed);
+    if (round % kRoundsAStore == 0) start_anew(acknowledged);
+    WriterProcess writer(directory_, next_, armed);
+    // One that is not reached in this time is a kill like any other.
+    read_acknowledged(writer.run_and_kill(std::chrono::seconds(3)), acknowledged);
+    check(acknowledged);
+  }
 }
 
 }  // namespace

@@ -90,17 +90,29 @@ TEST_P(FailingDiskTest, AFaultRefusesWritesKeepsReadsAndIsOverWhenTheDiskIs) {
 }
 
 INSTANTIATE_TEST_SUITE_P(EachFault, FailingDiskTest,
-                         testing::Values(Fault::full, Fault::broken, Fault::cannot_sync),
+                         testing::Values(Fault::full, Fault::broken, Fault::read_only,
+                                         Fault::cannot_sync),
                          [](const auto& fault) {
                            switch (fault.param) {
                              case Fault::full:
                                return "Full";
                              case Fault::broken:
                                return "Broken";
+                             case Fault::read_only:
+                               return "ReadOnly";
                              default:
                                return "CannotSync";
                            }
                          });
+
+TEST_F(FailingDiskTest, AReadOnlyDiskIsRefusedWithWhatToCheck) {
+  disk_->set_fault(Fault::read_only);
+  const auto store = Store::open(options_, objective_);
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, ErrorCode::io);
+  EXPECT_NE(store.error().message.find("; check the disk and permissions"), std::string::npos)
+      << store.error().message;
+}
 
 TEST_F(FailingDiskTest, NothingOfATurnThatFailedIsStored) {
   open();

@@ -1,0 +1,119 @@
+#include "replay/log_check.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <fstream>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "replay/bytes.h"
+
+namespace yardmaster::replay {
+namespace {
+
+// https://github.com/facebook/rocksdb/wiki/Write-Ahead-Log-File-Format
+constexpr std::size_t kBlockBytes = 32u << 10;
+constexpr std::size_t kHeaderBytes = 7;  // checksum, length, type
+constexpr std::size_t kBatchHeaderBytes = 12;
+enum Type : std::uint8_t { kNone, kFull, kFirst, kMiddle, kLast };
+
+/// The logs by their number, which is the order in which they were written.
+std::map<std::uint64_t, std::filesystem::path> logs_of(const std::filesystem::path& directory) {
+  std::map<std::uint64_t, std::filesystem::path> logs;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
+    const std::string name = entry.path().filename().string();
+    std::uint64_t number = 0;
+    const auto end = std::from_chars(name.data(), name.data() + name.size(), number).ptr;
+    if (std::string_view(end) == ".log") logs[number] = entry.path();
+  }
+  return logs;
+}
+
+/// Goes through the records of one log after the other.
+class Walk {
+ public:
+  Status take_log(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::string block(kBlockBytes, '\0');
+    record_.clear();
+    in_record_ = false;
+    for (std::uint64_t at = 0; file; at += kBlockBytes) {
+      file.read(block.data(), static_cast<std::streamsize>(block.size()));
+      const auto size = static_cast<std::size_t>(file.gcount());
+      const auto bad = take_block(std::string_view(block).substr(0, size));
+      if (!bad) continue;
+      if (only_zeros_follow(file, std::string_view(block).substr(*bad, size - *bad))) return {};
+      return fail(ErrorCode::corrupt, "the replay store's log " + path.string() +
+                                          " lacks something at byte " + std::to_string(at + *bad) +
+                                          " that others follow; restore a backup");
+    }
+    if (file.bad()) {
+      return fail(ErrorCode::io, path.string() + " cannot be read; check the disk and permissions");
+    }
+    return {};
+  }
+
+ private:
+  /// Where in the block is something that cannot be; nothing: all of it is in order, or cut short
+  /// by the end of the file.
+  std::optional<std::size_t> take_block(std::string_view block) {
+    std::size_t at = 0;
+    while (block.size() - at >= kHeaderBytes) {
+      ByteReader header(block.substr(at + sizeof(std::uint32_t), kHeaderBytes));
+      std::size_t length = header.take_byte();
+      length += std::size_t{header.take_byte()} << 8;
+      const std::uint8_t type = header.take_byte();
+      const std::size_t end = at + kHeaderBytes + length;
+      const bool begins = type == kFull || type == kFirst;
+      if (type == kNone || type > kLast || end > kBlockBytes || begins == in_record_) return at;
+      if (end > block.size()) return std::nullopt;
+      if (begins) record_.clear();
+      if (record_.size() < kBatchHeaderBytes) {
+        record_ += block.substr(at + kHeaderBytes, std::min(length, kBatchHeaderBytes));
+      }
+      in_record_ = type == kFirst || type == kMiddle;
+      if (!in_record_ && !take_record()) return at;
+      at = end;
+    }
+    return std::nullopt;
+  }
+
+  /// A whole record: a batch of writes, which begins with its first sequence number and their
+  /// count.
+  bool take_record() {
+    ByteReader batch(record_);
+    const std::uint64_t sequence = batch.take_fixed64();
+    const std::uint32_t count = batch.take_fixed32();
+    const bool follows = batch.good() && (!next_ || sequence == *next_);
+    next_ = sequence + count;
+    return follows;
+  }
+
+  static bool only_zeros_follow(std::ifstream& file, std::string_view rest) {
+    if (rest.find_first_not_of('\0') != std::string_view::npos) return false;
+    for (int byte = file.get(); file; byte = file.get()) {
+      if (byte != 0) return false;
+    }
+    return true;
+  }
+
+  std::optional<std::uint64_t> next_;  ///< the sequence number of the next record
+  std::string record_;                 ///< the beginning of the one under way
+  bool in_record_ = false;
+};
+
+}  // namespace
+
+Status check_logs(const std::filesystem::path& directory) {
+  Walk walk;
+  for (const auto& [number, path] : logs_of(directory)) {
+    if (Status whole = walk.take_log(path); !whole) return whole;
+  }
+  return {};
+}
+
+}  // namespace yardmaster::replay

@@ -1,0 +1,142 @@
+// Files that lost their end or a bit: the store opens with all that it can vouch for, or it
+// refuses and says what to do. It never loses something from the middle in silence.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <fstream>
+#include <mutex>
+
+#include "tests/common/temp_dir.h"
+#include "tests/crash/rounds.h"
+#include "tests/crash/store_checker.h"
+
+namespace yardmaster {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kRounds = 120;
+constexpr std::uint64_t kDecisions = 1500;
+
+enum class Damage { flipped_bit, cut_short, zeroed };
+
+class DamagedFiles : public testing::Test {
+ protected:
+  /// A store with tables and a log that has not become one.
+  static void make_store(const fs::path& directory) {
+    auto store = replay::Store::open(crash::store_options(directory), crash::objective());
+    ASSERT_TRUE(store) << store.error().message;
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::uint64_t stored = 0;
+    for (std::uint64_t n = 1; n <= kDecisions; ++n) {
+      (*store)->append_decision(crash::decision(n), [](const Status&) {});
+      (*store)->append_outcome(crash::decision_id(n), crash::outcome(n), "", [](const Status&) {});
+      (*store)->append_feedback({crash::feedback(n)}, [&](const auto&) {
+        const std::lock_guard lock(mutex);
+        ++stored;
+        changed.notify_one();
+      });
+      std::unique_lock lock(mutex);
+      changed.wait(lock, [&] { return n - stored < 100; });
+    }
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return stored == kDecisions; });
+  }
+
+  static std::vector<fs::path> files_of(const fs::path& directory) {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(directory)) {
+      const std::string name = entry.path().filename().string();
+      const bool matters = name.ends_with(".log") || name.ends_with(".sst") ||
+                           name.starts_with("MANIFEST") || name == "CURRENT";
+      if (matters && entry.file_size() > 0) files.push_back(entry.path());
+    }
+    std::sort(files.begin(), files.end());
+    return files;
+  }
+
+  static void damage_file(const fs::path& file, Damage damage, Rng& rng) {
+    const std::uint64_t size = fs::file_size(file);
+    const std::uint64_t at = rng.below(size);
+    if (damage == Damage::cut_short) return fs::resize_file(file, at);
+    std::fstream bytes(file, std::ios::binary | std::ios::in | std::ios::out);
+    bytes.seekg(static_cast<std::streamoff>(at));
+    if (damage == Damage::flipped_bit) {
+      const auto bit = static_cast<char>(1u << rng.below(8));
+      const auto byte = static_cast<char>(bytes.get() ^ bit);
+      bytes.seekp(static_cast<std::streamoff>(at));
+      bytes.put(byte);
+    } else {
+      const std::string zeros(std::min<std::uint64_t>(4096, size - at), '\0');
+      bytes.write(zeros.data(), static_cast<std::streamsize>(zeros.size()));
+    }
+  }
+
+  static bool told_what_to_do(const Error& error) {
+    const auto says = [&](const char* what) {
+      return error.message.find(what) != std::string::npos;
+    };
+    return says("; restore a backup") || says("; check ") || says("; use another data_dir");
+  }
+
+  /// Whether the store could be read as a whole; what it holds is then checked. A log that lost its
+  /// end is as a crash leaves it: what is there must be all up to some moment.
+  static bool check(const fs::path& directory, bool lost_end) {
+    auto store = replay::Store::open(crash::store_options(directory), crash::objective());
+    if (!store) {
+      EXPECT_TRUE(told_what_to_do(store.error())) << store.error().message;
+      return false;
+    }
+    std::uint64_t decisions = 0;
+    bool missing = false;
+    const Status read = (*store)->for_each_decision(1, [&](const DecisionRecord& record) {
+      EXPECT_EQ(record.decision, crash::decision(++decisions));
+      const bool whole = record.outcome && record.feedback.size() == 1;
+      EXPECT_FALSE(missing && record.outcome) << "a hole before decision " << decisions;
+      missing = missing || !whole;
+      return true;
+    });
+    if (!read) {
+      EXPECT_TRUE(told_what_to_do(read.error())) << read.error().message;
+      return false;
+    }
+    EXPECT_TRUE(lost_end || (decisions == kDecisions && !missing))
+        << decisions << " decisions are left of " << kDecisions << ", and nothing said so";
+    store->reset();
+    const Status verified = replay::verify(directory);
+    EXPECT_TRUE(verified || told_what_to_do(verified.error())) << verified.error().message;
+    return verified.has_value();
+  }
+
+  const test::TempDir dir_;
+};
+
+TEST_F(DamagedFiles, AreNoticedOrHarmNothing) {
+  const std::uint64_t seed = crash::seed(2026);
+  Rng rng(seed);
+  const fs::path sound = dir_.path() / "sound";
+  ASSERT_NO_FATAL_FAILURE(make_store(sound));
+  int noticed = 0;
+  const int rounds = crash::rounds(kRounds);
+  for (int round = 0; round < rounds && !HasFailure(); ++round) {
+    const fs::path copy = dir_.path() / "copy";
+    fs::remove_all(copy);
+    fs::copy(sound, copy);
+    const std::vector<fs::path> files = files_of(copy);
+    const fs::path file = files[rng.below(files.size())];
+    const auto damage = static_cast<Damage>(rng.below(3));
+    SCOPED_TRACE("seed " + std::to_string(seed) + ", round " + std::to_string(round) + ": " +
+                 file.filename().string() + ", damage " + std::to_string(static_cast<int>(damage)));
+    damage_file(file, damage, rng);
+    // Zeros may be a log's end too: they are what files have where nothing was written yet.
+    const bool lost_end = file.extension() == ".log" && damage != Damage::flipped_bit;
+    if (!check(copy, lost_end)) ++noticed;
+  }
+  EXPECT_GT(noticed, rounds / 4) << "damage that is never noticed was none";
+}
+
+}  // namespace
+}  // namespace yardmaster
