@@ -50,6 +50,7 @@ struct LimitsConfig {
   std::chrono::milliseconds body_timeout{30'000};    ///< for the body after the headers
   std::chrono::milliseconds idle_timeout{75'000};    ///< between requests of one connection
   std::chrono::milliseconds store_timeout{5'000};    ///< after it the disk counts as not writable
+  std::uint32_t wrong_keys_per_minute = 120;  ///< of one source, on one io thread; 0: no limit
 };
 
 /// An entry of `upstreams`: a service that answers chat completions for some of the models.

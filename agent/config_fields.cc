@@ -40,6 +40,7 @@ void visit_limits(FieldVisitor& visitor, LimitsConfig& limits) {
   visitor.seconds("body_timeout_s", limits.body_timeout, 0.1, 3600);
   visitor.seconds("idle_timeout_s", limits.idle_timeout, 0.1, kDay_s);
   visitor.seconds("store_timeout_s", limits.store_timeout, 0.01, 3600);
+  visitor.integer("wrong_keys_per_minute", limits.wrong_keys_per_minute);
 }
 
 void visit_upstream(FieldVisitor& visitor, UpstreamConfig& upstream) {
@@ -184,6 +185,7 @@ void visit_key(FieldVisitor& visitor, ApiKey& key) {
   visitor.time("expires", key.expires);
   visitor.integer("requests_per_minute", key.requests_per_minute);
   visitor.integer("tokens_per_minute", key.tokens_per_minute);
+  visitor.integer("feedback_per_minute", key.feedback_per_minute);
   visitor.number("budget_usd_per_day", key.budget_usd_per_day, 0, kAnyNumber);
 }
 

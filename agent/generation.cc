@@ -183,7 +183,8 @@ Status Generation::start_serving(DaemonKeys& keys, Generation* before, ReloadFun
   std::random_device entropy;
   for (unsigned i = 0; i < config_.listen.io_threads; ++i) {
     const std::uint64_t seed = (std::uint64_t{entropy()} << 32) | entropy();
-    ThreadContext context(services_->pool.models().size(), seed);
+    ThreadContext context(services_->pool.models().size(), seed,
+                          config_.limits.wrong_keys_per_minute);
     context.keys.emplace(keys.ring.set());
     for (const auto& slot : slots_) context.policies.emplace_back(*slot);
     auto thread =

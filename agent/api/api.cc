@@ -53,6 +53,16 @@ HttpResponse refusal_response(const AuthRefusal& refusal) {
   return response;
 }
 
+/// For a source that has sent too many wrong keys: what it sends now is not looked at.
+HttpResponse put_off(std::chrono::microseconds wait) {
+  HttpResponse response = error_response(
+      429, "too many wrong API keys came from this address; send the right one a little later",
+      "too_many_wrong_keys");
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
+  response.headers.emplace_back("Retry-After", std::to_string(seconds));
+  return response;
+}
+
 }  // namespace
 
 /// The route of that path that takes the method, or one that takes another.
@@ -78,6 +88,7 @@ const Api::Endpoint* Api::find_endpoint(std::string_view method, std::string_vie
       Endpoint{"POST", "/v1/admin/learner/resume", admin, &Api::learner_resume, kScopeAdmin},
       Endpoint{"POST", "/v1/admin/reload", admin, &Api::reload, kScopeAdmin},
       Endpoint{"POST", "/v1/admin/backup", admin, &Api::backup, kScopeAdmin},
+      Endpoint{"GET", "/v1/admin/feedback", admin, &Api::feedback_report, kScopeAdmin},
       Endpoint{"GET", "/v1/admin/keys", admin, &Api::keys_list, kScopeAdmin},
       Endpoint{"POST", "/v1/admin/keys", admin, &Api::keys_add, kScopeAdmin},
       Endpoint{"DELETE", "/v1/admin/keys/", admin, &Api::keys_revoke, kScopeAdmin},
@@ -101,8 +112,17 @@ asio::awaitable<HttpResponse> Api::answer(const Endpoint& endpoint, HttpRequest 
   Caller caller;
   if (endpoint.scope) {
     const KeySet& keys = *context_.keys->current();
-    auto checked = keys.check(authorization_of(request), *endpoint.scope, services_.clock());
-    if (!checked) co_return refusal_response(checked.error());
+    const Timestamp now = services_.clock();
+    const auto wait = context_.wrong_keys.wait(request.source, now);
+    if (wait > wait.zero()) co_return put_off(wait);
+    const std::string authorization = authorization_of(request);
+    auto checked = keys.check(authorization, *endpoint.scope, now);
+    if (!checked) {
+      // One that leaves the key out, or sends one that was revoked, does not guess.
+      const bool guessed = checked.error().code == kWrongKey && !authorization.empty();
+      if (guessed) context_.wrong_keys.add(request.source, now);
+      co_return refusal_response(checked.error());
+    }
     caller = std::move(*checked);
   }
   if (is_limited(endpoint.label) && caller.key != nullptr) {

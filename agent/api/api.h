@@ -46,6 +46,7 @@ class Api {
   boost::asio::awaitable<HttpResponse> learner_resume(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> reload(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> backup(HttpRequest request, Caller caller);
+  boost::asio::awaitable<HttpResponse> feedback_report(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> keys_list(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> keys_add(HttpRequest request, Caller caller);
   boost::asio::awaitable<HttpResponse> keys_revoke(HttpRequest request, Caller caller);
@@ -61,6 +62,7 @@ class Api {
   class ChatStream;
 
   std::optional<HttpResponse> take_request(const Caller& caller);
+  std::optional<HttpResponse> take_feedback(const Caller& caller, std::size_t values);
   std::optional<HttpResponse> admit(const Caller& caller, const env::Query& query,
                                     RouteRequest& request);
   void add_limit_headers(const Caller& caller, HttpResponse& response);

@@ -163,6 +163,7 @@ asio::awaitable<HttpResponse> Api::feedback(HttpRequest request, Caller caller) 
   }
   context_.metrics->unknown_fields.add(unknown);
   if (!good.empty()) {
+    if (auto refused = take_feedback(caller, good.size())) co_return std::move(*refused);
     auto append = [&](replay::Store::FeedbackDone done) {
       services_.store.append_feedback(std::move(good), std::move(done));
     };
@@ -174,6 +175,12 @@ asio::awaitable<HttpResponse> Api::feedback(HttpRequest request, Caller caller) 
     for (std::size_t i = 0; i < stored.size(); ++i) results[good_index[i]] = std::move(stored[i]);
   }
   count_feedback(results);
+  if (caller.key != nullptr) {
+    const auto stored = std::count_if(results.begin(), results.end(), [](const auto& result) {
+      return result.state == FeedbackResult::State::stored;
+    });
+    caller.key->account->count_feedback(static_cast<std::uint64_t>(stored));
+  }
   co_return feedback_response(results);
 }
 

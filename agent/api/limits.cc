@@ -41,6 +41,10 @@ HttpResponse refusal_of(const ApiKey& key, const OverLimit& over) {
       message = name + "may use " + std::to_string(key.tokens_per_minute) +
                 " tokens a minute; send this again in " + in + ", or ask for fewer by max_tokens";
       break;
+    case OverLimit::What::feedback:
+      message = name + "may send " + std::to_string(key.feedback_per_minute) +
+                " values of feedback a minute; send these again in " + in;
+      break;
     case OverLimit::What::budget:
       message = name + "has spent its " + number_text(key.budget_usd_per_day) +
                 " USD of this UTC day; wait for the next, or have its budget raised";
@@ -59,6 +63,14 @@ HttpResponse refusal_of(const ApiKey& key, const OverLimit& over) {
 /// The answer of a key that may send nothing now.
 std::optional<HttpResponse> Api::take_request(const Caller& caller) {
   const auto over = caller.key->account->take_request(services_.clock());
+  if (!over) return std::nullopt;
+  return refusal_of(caller.key->key, *over);
+}
+
+/// The answer of a key that may not say so much now; nothing of it is stored.
+std::optional<HttpResponse> Api::take_feedback(const Caller& caller, std::size_t values) {
+  if (caller.key == nullptr) return std::nullopt;
+  const auto over = caller.key->account->take_feedback(values, services_.clock());
   if (!over) return std::nullopt;
   return refusal_of(caller.key->key, *over);
 }

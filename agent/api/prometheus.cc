@@ -138,6 +138,12 @@ void add_feedback(const Services& services, std::vector<MetricFamily>& families)
              {counter(of(&ServingMetrics::feedback_stored), {{"result", "stored"}}),
               counter(of(&ServingMetrics::feedback_duplicate), {{"result", "duplicate"}}),
               counter(of(&ServingMetrics::feedback_error), {{"result", "error"}})}));
+  std::vector<ClientMetric> by_key;
+  for (const auto& [name, stored] : services.keys.ring.feedback_by_key()) {
+    by_key.push_back(counter(static_cast<double>(stored), {{"key", name}}));
+  }
+  families.push_back(family("key_feedback_total", "Values of feedback stored, by API key.",
+                            MetricType::Counter, std::move(by_key)));
   families.push_back(family("unknown_fields_total", "Fields in our own bodies that were ignored.",
                             MetricType::Counter, {counter(of(&ServingMetrics::unknown_fields))}));
   families.push_back(family("degraded_total", "Calls served by the baseline, unlogged.",

@@ -13,6 +13,7 @@
 #include "agent/data_directory.h"
 #include "agent/encoding_thread.h"
 #include "agent/keys/daemon_keys.h"
+#include "agent/keys/wrong_keys.h"
 #include "agent/learner_thread.h"
 #include "agent/model_health.h"
 #include "agent/policy_slot.h"
@@ -96,14 +97,17 @@ struct Services {
 
 /// What one io thread has for itself.
 struct ThreadContext {
-  ThreadContext(std::size_t model_count, std::uint64_t seed)
-      : metrics(std::make_unique<ServingMetrics>(model_count)), rng(seed) {}
+  ThreadContext(std::size_t model_count, std::uint64_t seed, std::uint32_t wrong_keys_per_minute)
+      : metrics(std::make_unique<ServingMetrics>(model_count)),
+        rng(seed),
+        wrong_keys(wrong_keys_per_minute, mix64(seed)) {}
 
   // Set before the first request. Feedback waits for a sync, so a slow one says nothing of the log.
   std::unique_ptr<StoreWaits> log_waits;   ///< decisions and outcomes
   std::unique_ptr<StoreWaits> sync_waits;  ///< feedback
   std::unique_ptr<ServingMetrics> metrics;
   Rng rng;
+  WrongKeys wrong_keys;
   std::optional<Published<std::shared_ptr<const KeySet>>::Reader> keys;  ///< set at the start
   std::vector<PolicySlot::Reader> policies;  ///< in the order of Services::routers
   std::map<std::string, std::unique_ptr<env::Upstream>, std::less<>> upstreams;  ///< by name

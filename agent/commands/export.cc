@@ -1,9 +1,12 @@
 #include "agent/commands/export.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "agent/config.h"
 #include "agent/data_directory.h"
@@ -19,6 +22,7 @@ struct ExportArguments {
   std::string data_dir;
   std::uint64_t from = 1;
   std::string output;
+  std::vector<std::string> forget_keys;
 };
 
 int failed(const Error& error) {
@@ -34,12 +38,17 @@ Result<DataDirectory> data_directory(const ExportArguments& arguments) {
 }
 
 /// Writes the decisions and returns how many there were.
-Result<std::uint64_t> write_decisions(const replay::Store& store, std::uint64_t from,
+Result<std::uint64_t> write_decisions(const replay::Store& store, const ExportArguments& arguments,
                                       std::ostream& out) {
+  const auto is_forgotten = [&](const Feedback& feedback) {
+    const auto& keys = arguments.forget_keys;
+    return std::find(keys.begin(), keys.end(), feedback.key_scope) != keys.end();
+  };
   std::uint64_t written = 0;
   const std::uint64_t newest = store.stats().decisions;
   ProgressBar bar(std::cerr, stderr_is_terminal(), "decisions", std::chrono::steady_clock::now());
-  const Status read = store.for_each_decision(from, [&](const DecisionRecord& record) {
+  const Status read = store.for_each_decision(arguments.from, [&](DecisionRecord record) {
+    std::erase_if(record.feedback, is_forgotten);
     out << replay::to_json_line(record) << '\n';
     bar.update(record.sequence, newest, std::chrono::steady_clock::now());
     ++written;
@@ -66,7 +75,7 @@ int run_export(const ExportArguments& arguments) {
     }
   }
   std::ostream& out = arguments.output.empty() ? std::cout : file;
-  const auto written = write_decisions(**store, arguments.from, out);
+  const auto written = write_decisions(**store, arguments, out);
   if (!written) return failed(written.error());
   std::cerr << "exported " << *written << " decisions\n";
   return 0;
@@ -89,6 +98,9 @@ void add_export(CLI::App& app, int& exit_code) {
   command->add_option("--from", arguments->from, "Sequence number of the first decision")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  command->add_option("--forget-key", arguments->forget_keys,
+                      "Leave out all feedback that was sent with the API key of this name; may be "
+                      "given again");
   command->add_option("--output", arguments->output, "File to write; left out: standard output");
   command->callback([arguments, &exit_code] { exit_code = run_export(*arguments); });
 }

@@ -123,6 +123,7 @@ std::string limits_of(const ApiKey& key) {
   if (!key.deny_models.empty()) put("deny_models", joined(key.deny_models));
   if (key.requests_per_minute > 0) put("requests/min", std::to_string(key.requests_per_minute));
   if (key.tokens_per_minute > 0) put("tokens/min", std::to_string(key.tokens_per_minute));
+  if (key.feedback_per_minute > 0) put("feedback/min", std::to_string(key.feedback_per_minute));
   if (key.budget_usd_per_day > 0) {
     char usd[32];
     std::snprintf(usd, sizeof usd, "%g", key.budget_usd_per_day);
@@ -198,6 +199,8 @@ void add_limits(CLI::App* command, KeysArguments& arguments) {
   command->add_option("--requests-per-minute", limits.requests_per_minute, "0: no limit");
   command->add_option("--tokens-per-minute", limits.tokens_per_minute,
                       "Input and output together; 0: no limit");
+  command->add_option("--feedback-per-minute", limits.feedback_per_minute,
+                      "Values of feedback; 0: no limit");
   command->add_option("--budget-usd-per-day", limits.budget_usd_per_day, "0: no limit")
       ->check(CLI::NonNegativeNumber);
 }

@@ -47,6 +47,8 @@ std::string_view path_of(std::string_view target) { return target.substr(0, targ
 
 Connection::Connection(std::shared_ptr<ServerState> server, Socket socket)
     : server_(std::move(server)), socket_(std::move(socket)), reader_(server_->limits) {
+  boost::system::error_code gone;
+  source_ = socket_.remote_endpoint(gone).address();
   if (server_->tls != nullptr) tls_ = std::make_unique<TlsStream>(socket_, *server_->tls);
   server_->connections.insert(this);
   server_->count.store(server_->connections.size(), std::memory_order_relaxed);
@@ -193,7 +195,9 @@ asio::awaitable<HttpResponse> Connection::answer() {
   }
   phase_ = Phase::handling;
   deadline_ = TimePoint::max();
-  co_return co_await handle(reader_.take_request());
+  HttpRequest request = reader_.take_request();
+  request.source = source_;
+  co_return co_await handle(std::move(request));
 }
 
 /// An exception ends the request, not the connection.

@@ -99,6 +99,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void await_bytes(RequestReader::Progress progress);
 
   std::shared_ptr<ServerState> server_;
+  boost::asio::ip::address source_;  ///< of the peer
   Socket socket_;
   std::unique_ptr<TlsStream> tls_;  ///< around socket_; nullptr: plain HTTP
   boost::asio::cancellation_signal cancel_;

@@ -35,7 +35,7 @@ class RequestReader {
   /// The peer sends no more: what is incomplete now stays so, and is refused.
   Progress end_of_stream();
 
-  HttpRequest take_request() { return parser_->release(); }
+  HttpRequest take_request() { return HttpRequest(parser_->release()); }
   HttpResponse take_refusal() { return std::move(*refusal_); }
 
   /// How to answer the request that is complete, or refused.

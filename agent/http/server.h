@@ -2,6 +2,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <chrono>
@@ -21,7 +22,14 @@ class context;
 
 namespace yardmaster::agent {
 
-using HttpRequest = boost::beast::http::request<boost::beast::http::string_body>;
+/// A request and who sent it.
+struct HttpRequest : boost::beast::http::request<boost::beast::http::string_body> {
+  HttpRequest() = default;
+  explicit HttpRequest(boost::beast::http::request<boost::beast::http::string_body> request)
+      : boost::beast::http::request<boost::beast::http::string_body>(std::move(request)) {}
+
+  boost::asio::ip::address source;  ///< of the connection: the last proxy's, where there is one
+};
 
 /// Where the pieces of a streamed body go. One thread.
 class BodyWriter {

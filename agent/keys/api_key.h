@@ -31,6 +31,7 @@ struct ApiKey {
   std::optional<Timestamp> expires;
   std::uint32_t requests_per_minute = 0;  ///< 0: no limit, as below
   std::uint64_t tokens_per_minute = 0;    ///< input and output together
+  std::uint32_t feedback_per_minute = 0;  ///< values; bounds what it may move a policy by
   double budget_usd_per_day = 0;          ///< UTC days
 
   bool may_use(std::string_view model) const;

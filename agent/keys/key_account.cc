@@ -25,6 +25,7 @@ void KeyAccount::set_limits(const ApiKey& key) {
   const std::lock_guard lock(mutex_);
   resize(requests_, key.requests_per_minute);
   resize(tokens_, static_cast<double>(key.tokens_per_minute));
+  resize(feedback_, key.feedback_per_minute);
   budget_usd_per_day_ = key.budget_usd_per_day;
 }
 
@@ -52,6 +53,13 @@ std::optional<OverLimit> KeyAccount::take_tokens(double tokens, Timestamp now) {
   const std::lock_guard lock(mutex_);
   if (!tokens_ || tokens_->take(tokens, now)) return std::nullopt;
   return OverLimit{OverLimit::What::tokens, tokens_->until(tokens)};
+}
+
+std::optional<OverLimit> KeyAccount::take_feedback(std::size_t values, Timestamp now) {
+  const std::lock_guard lock(mutex_);
+  const auto amount = static_cast<double>(values);
+  if (!feedback_ || feedback_->take(amount, now)) return std::nullopt;
+  return OverLimit{OverLimit::What::feedback, feedback_->until(amount)};
 }
 
 void KeyAccount::charge_tokens(double tokens) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <mutex>
@@ -27,7 +28,7 @@ struct KeyStanding {
 
 /// Why a request is not let in now.
 struct OverLimit {
-  enum class What { requests, tokens, budget };
+  enum class What { requests, tokens, budget, feedback };
   What what;
   std::chrono::microseconds retry_after;
 };
@@ -49,6 +50,13 @@ class KeyAccount {
   /// Takes tokens, unless there are not as many. More than the whole limit needs all of it.
   std::optional<OverLimit> take_tokens(double tokens, Timestamp now);
 
+  /// Takes the right to say so many values, or none of them.
+  std::optional<OverLimit> take_feedback(std::size_t values, Timestamp now);
+
+  /// Values that the key has had stored since the start of the process; any thread.
+  void count_feedback(std::uint64_t values) { feedback_stored_ += values; }
+  std::uint64_t feedback_stored() const { return feedback_stored_; }
+
   /// Takes tokens without asking; negative ones are given back.
   void charge_tokens(double tokens);
 
@@ -62,7 +70,8 @@ class KeyAccount {
   std::optional<LimitStanding> standing_of(std::optional<TokenBucket>& bucket, Timestamp now) const;
 
   std::mutex mutex_;
-  std::optional<TokenBucket> requests_, tokens_;
+  std::optional<TokenBucket> requests_, tokens_, feedback_;
+  std::atomic<std::uint64_t> feedback_stored_{0};
   double budget_usd_per_day_ = 0;
   std::int64_t day_ = 0;
   double spent_today_ = 0;

@@ -47,6 +47,7 @@ json::object json_of(const ApiKey& key) {
   if (key.expires) object["expires"] = format_rfc3339(*key.expires);
   if (key.requests_per_minute > 0) object["requests_per_minute"] = key.requests_per_minute;
   if (key.tokens_per_minute > 0) object["tokens_per_minute"] = key.tokens_per_minute;
+  if (key.feedback_per_minute > 0) object["feedback_per_minute"] = key.feedback_per_minute;
   if (key.budget_usd_per_day > 0) object["budget_usd_per_day"] = key.budget_usd_per_day;
   return object;
 }
@@ -70,6 +71,7 @@ Result<ApiKey> key_from_json(const json::object& object, std::size_t& unknown) {
   const std::string expires = fields.text("expires");
   const std::uint64_t requests = fields.count("requests_per_minute").value_or(0);
   key.tokens_per_minute = fields.count("tokens_per_minute").value_or(0);
+  const std::uint64_t values = fields.count("feedback_per_minute").value_or(0);
   key.budget_usd_per_day = fields.number("budget_usd_per_day").value_or(0);
   unknown = fields.unknown();
   if (!fields.status()) return fail(fields.status().error());
@@ -84,6 +86,10 @@ Result<ApiKey> key_from_json(const json::object& object, std::size_t& unknown) {
     return fail(ErrorCode::invalid_argument, "'requests_per_minute' is too large; leave it out");
   }
   key.requests_per_minute = static_cast<std::uint32_t>(requests);
+  if (values > std::numeric_limits<std::uint32_t>::max()) {
+    return fail(ErrorCode::invalid_argument, "'feedback_per_minute' is too large; leave it out");
+  }
+  key.feedback_per_minute = static_cast<std::uint32_t>(values);
   if (!std::isfinite(key.budget_usd_per_day) || key.budget_usd_per_day < 0) {
     return fail(ErrorCode::invalid_argument, "'budget_usd_per_day' must be 0 or more");
   }

@@ -34,7 +34,7 @@ tl::expected<Caller, AuthRefusal> KeySet::check(std::string_view authorization, 
   }
   if (token.empty() || match == nullptr) {
     return tl::unexpected(AuthRefusal{
-        401, "invalid_api_key",
+        401, kWrongKey,
         "no valid API key; send one of this daemon's keys as 'Authorization: Bearer KEY'"});
   }
   const ApiKey& key = (*match)->key;
@@ -174,6 +174,13 @@ std::shared_ptr<KeyAccount> Keyring::account(std::string_view name) const {
 bool Keyring::open() const {
   const std::lock_guard lock(mutex_);
   return !closed_;
+}
+
+std::map<std::string, std::uint64_t> Keyring::feedback_by_key() const {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, std::uint64_t> stored;
+  for (const auto& [name, account] : accounts_) stored[name] = account->feedback_stored();
+  return stored;
 }
 
 bool Keyring::has_budgets() const {

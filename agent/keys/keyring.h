@@ -38,6 +38,9 @@ struct AuthRefusal {
   std::string message;
 };
 
+/// AuthRefusal::code of a key that there is not.
+inline constexpr std::string_view kWrongKey = "invalid_api_key";
+
 /// The keys of one moment. Immutable; any thread.
 class KeySet {
  public:
@@ -106,6 +109,9 @@ class Keyring {
 
   /// The account of the key of that name; nullptr if there was none.
   std::shared_ptr<KeyAccount> account(std::string_view name) const;
+
+  /// What every key that there was has had stored since the start, by its name.
+  std::map<std::string, std::uint64_t> feedback_by_key() const;
 
   /// Whether any key has a budget that spending must be known for.
   bool has_budgets() const;

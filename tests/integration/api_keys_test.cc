@@ -103,6 +103,52 @@ TEST_F(ApiKeys, RequestsOverTheRateGet429AndEveryAnswerTellsWhatIsLeft) {
   EXPECT_EQ(get("/v1/models").status, 200u);
 }
 
+TEST_F(ApiKeys, WhoGuessesKeysIsPutOffWhateverTheKeyIs) {
+  start("limits: {wrong_keys_per_minute: 3}\nkeys:\n" + key("app", "models: []"));
+  connect("guess");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(ask().status, 401u) << i;
+  const Reply over = ask();
+  EXPECT_EQ(over.status, 429u);
+  EXPECT_EQ(code(over), "too_many_wrong_keys");
+  EXPECT_GE(std::stoi(over.header("Retry-After")), 1);
+  connect("secret-of-app");
+  EXPECT_EQ(ask().status, 429u) << "or the answer would tell which guess was right";
+  EXPECT_EQ(get("/healthz").status, 200u);
+}
+
+TEST_F(ApiKeys, NoKeyAtAllIsNoGuess) {
+  start("limits: {wrong_keys_per_minute: 3}\nkeys:\n" + key("app", "models: []"));
+  connect("");
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(ask().status, 401u) << i;
+  connect("secret-of-app");
+  EXPECT_EQ(ask().status, 200u);
+}
+
+TEST_F(ApiKeys, FeedbackOverTheRateGets429AndIsNotStored) {
+  start("keys:\n" + key("app", "feedback_per_minute: 2") + "  - {name: ops, sha256: " +
+        agent::to_hex(agent::sha256("secret-of-ops")) + ", scopes: [admin]}\n");
+  connect("secret-of-app");
+  const std::string first = route();
+  const std::string second = route();
+  EXPECT_EQ(judge(first, 0.25).status, 200u);
+  EXPECT_EQ(judge(second, 0.75).status, 200u);
+  const std::string third = route();
+  const Reply over = judge(third, 1);
+  EXPECT_EQ(over.status, 429u);
+  EXPECT_EQ(code(over), "rate_limit_exceeded");
+  EXPECT_THAT(over.error(), HasSubstr("2 values of feedback a minute"));
+  EXPECT_GE(std::stoi(over.header("Retry-After")), 1);
+  EXPECT_THAT(get("/v1/decisions/" + third).text, HasSubstr(R"("feedback":[])"));
+
+  EXPECT_THAT(get("/metrics").text, HasSubstr("yardmaster_key_feedback_total{key=\"app\"} 2"));
+  EXPECT_EQ(get("/v1/admin/feedback").status, 403u);
+  connect("secret-of-ops");
+  const Reply report = get("/v1/admin/feedback");
+  ASSERT_EQ(report.status, 200u) << report.text;
+  EXPECT_THAT(report.text, HasSubstr(R"({"keys":[{"key":"app","decisions":2,"newest":")"));
+  EXPECT_THAT(report.text, HasSubstr(R"("metrics":{"quality":{"values":2,"mean":0.5}}}]})"));
+}
+
 TEST_F(ApiKeys, TokensAreReservedByTheEstimateAndSettledByTheOutcome) {
   start_as("app", "tokens_per_minute: 1000");
   const Reply first = post("/v1/route", R"({"query": "Hello"})");

@@ -12,6 +12,7 @@
 #include "agent/commands/export.h"
 #include "agent/commands/import.h"
 #include "agent/commands/warm_start.h"
+#include "agent/keys/api_key.h"
 #include "tests/integration/daemon_fixture.h"
 
 namespace yardmaster::agent {
@@ -46,6 +47,12 @@ class DataCommands : public test::DaemonFixture {
   std::string write(const std::string& name, const std::string& text) const {
     std::ofstream(path(name)) << text;
     return path(name);
+  }
+
+  /// A key of the config whose secret is "secret-of-NAME".
+  static std::string test_key(const std::string& name) {
+    return "  - {name: " + name + ", sha256: " + to_hex(sha256("secret-of-" + name)) +
+           ", scopes: [route, feedback]}\n";
   }
 
   /// The fixture's config with another data directory.
@@ -85,6 +92,28 @@ TEST_F(DataCommands, ADaemonStartsWithWhatAWarmStartTaughtIt) {
 
   start();
   EXPECT_TRUE(prefers_large());
+}
+
+TEST_F(DataCommands, WhatAKeySaidIsForgottenByALogWithoutIt) {
+  start("keys:\n" + test_key("good") + test_key("misled"));
+  connect("secret-of-good");
+  const std::string id = route();
+  EXPECT_EQ(judge(id, 0.5).status, 200u);
+  connect("secret-of-misled");
+  EXPECT_EQ(judge(id, 1).status, 200u);
+  EXPECT_EQ(judge(route(), 1).status, 200u);
+  stop();
+
+  EXPECT_EQ(run("export --data-dir " + path("data") + " --forget-key misled --output " +
+                path("kept.jsonl")),
+            0);
+  const std::string other = write_config("other");
+  EXPECT_EQ(run("import --config " + other + " --from " + path("kept.jsonl")), 0);
+  EXPECT_EQ(run("export --config " + other + " --output " + path("again.jsonl")), 0);
+  const std::string kept = read_file(path("again.jsonl"));
+  EXPECT_EQ(std::count(kept.begin(), kept.end(), '\n'), 2) << "the decisions stay";
+  EXPECT_THAT(kept, testing::HasSubstr(R"("feedback":[{"metric":"quality","value":0.5)"));
+  EXPECT_THAT(kept, testing::Not(testing::HasSubstr(R"("key_scope":"misled")")));
 }
 
 TEST_F(DataCommands, ExportWorksWhileTheDaemonRunsAndImportGivesTheSameBack) {

@@ -42,6 +42,7 @@ class Daemon:
             f"  - {{name: mock, base_url: 'http://127.0.0.1:{self.upstream_port}/v1', "
             "first_byte_timeout_s: 5}\n"
             "models:\n" + "".join(models) +
+            "limits: {wrong_keys_per_minute: 0}\n"  # all clients have one address here
             "breaker: {open_s: 1}\n"
             "learner: {snapshot_interval_s: 5}\n"
             "keys:\n" + key_line("app", KEY, "route, feedback") +

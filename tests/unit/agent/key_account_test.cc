@@ -46,6 +46,22 @@ TEST(KeyAccount, RequestsComeBackEvenlyOverTheMinute) {
   EXPECT_TRUE(account.take_request(kNoon + seconds(20)));
 }
 
+TEST(KeyAccount, FeedbackIsTakenByTheValueAndAllOrNothing) {
+  ApiKey key;
+  key.feedback_per_minute = 60;
+  KeyAccount account(key);
+  EXPECT_FALSE(account.take_feedback(50, kNoon));
+  const auto over = account.take_feedback(11, kNoon);
+  ASSERT_TRUE(over);
+  EXPECT_EQ(over->what, OverLimit::What::feedback);
+  EXPECT_EQ(over->retry_after, seconds(1));
+  EXPECT_FALSE(account.take_feedback(10, kNoon)) << "the refused ones took nothing";
+  // More than a minute's at once needs all of it, and is paid back.
+  EXPECT_FALSE(account.take_feedback(120, kNoon + seconds(60)));
+  EXPECT_TRUE(account.take_feedback(1, kNoon + seconds(120)));
+  EXPECT_FALSE(account.take_feedback(1, kNoon + seconds(121)));
+}
+
 TEST(KeyAccount, TellsWhatIsLeftAndWhenAllOfItIsThereAgain) {
   KeyAccount account(limited(60, 6000));
   EXPECT_FALSE(account.take_request(kNoon));

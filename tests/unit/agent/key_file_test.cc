@@ -54,6 +54,7 @@ TEST_F(KeyFileTest, KeepsAllOfAKeyButTheSecret) {
   app.deny_models = {"tiny"};
   app.expires = kNoon;
   app.requests_per_minute = 60;
+  app.feedback_per_minute = 7;
   app.tokens_per_minute = 5'000'000'000;
   app.budget_usd_per_day = 0.1;
   const auto secret = file_.add(app, kNoon);
