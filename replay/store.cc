@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "replay/coverage.h"
 #include "replay/reader.h"
 #include "replay/writer.h"
 
@@ -74,6 +75,18 @@ class ReadableStore : public Store {
  protected:
   std::unique_ptr<Database> database_;
 };
+
+/// A store that has just been opened holds what its counters say.
+Status check_whole(const Database::View& view, const Counters& counters) {
+  Status decisions =
+      check_coverage(view, Family::decisions, counters.first_decision, counters.decisions);
+  if (!decisions) return decisions;
+  Status rows = check_coverage(view, Family::train, counters.first_row, counters.rows);
+  if (!rows) return rows;
+  // Nothing was removed yet, so the tables hold one entry for each outcome and value.
+  if (counters.first_decision > 1) return {};
+  return check_entries(view, Family::feedback, counters.outcomes + counters.feedback);
+}
 
 class WritableStore final : public ReadableStore {
  public:
@@ -207,6 +220,7 @@ Result<std::unique_ptr<Store>> Store::open(StoreOptions options, env::QualityObj
     const auto view = (*database)->view();
     if (!view) return fail(view.error());
     if (Status loaded = ledger.load(*view); !loaded) return fail(loaded.error());
+    if (Status whole = check_whole(*view, ledger.counters()); !whole) return fail(whole.error());
   }
   return std::make_unique<WritableStore>(std::move(*database), std::move(ledger), options);
 }
