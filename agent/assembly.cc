@@ -231,6 +231,8 @@ std::unique_ptr<Services> Assembly::make_services(replay::Store& store, LearnerT
     settings.observe = router.mode == RouterConfig::Mode::observe;
     settings.share = router.share;
     settings.baseline = router.baseline;
+    settings.require_tags = router.require_tags;
+    settings.exclude_tags = router.exclude_tags;
     settings.store_queries = config_.store_queries;
     settings.weights = weights(config_.objective);
     settings.exploration_floor = router.exploration_floor;

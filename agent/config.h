@@ -93,8 +93,10 @@ struct RouterConfig {
   double exploration_floor = 0.001;  ///< probability that all candidates share evenly
   double half_life_decisions = 0;    ///< after so many an observation counts half; 0: never forget
   std::uint64_t seed = 0;            ///< of the policy's random numbers
-  double budget_usd_per_query = 0;   ///< mean that spending is kept to; 0: none
-  double budget_usd_per_day = 0;     ///< sum over a UTC day; 0: none
+  std::vector<std::string> require_tags;  ///< that a model must have to be chosen, all of them
+  std::vector<std::string> exclude_tags;  ///< that it must not have
+  double budget_usd_per_query = 0;        ///< mean that spending is kept to; 0: none
+  double budget_usd_per_day = 0;          ///< sum over a UTC day; 0: none
   Exhausted budget_exhausted = Exhausted::cheapest;
 };
 

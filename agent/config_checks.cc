@@ -232,6 +232,22 @@ void check_key_models(const Config& config, const std::string& place,
   }
 }
 
+/// A tag that no model has is a slip of the pen: it would leave all models out, or none.
+void check_tags(const Config& config, const std::string& place,
+                const std::vector<std::string>& tags, Problems& problems) {
+  std::vector<std::string_view> known;
+  for (const env::ModelSpec& model : config.models) {
+    for (const std::string& tag : model.tags) {
+      if (!contains(known, tag)) known.push_back(tag);
+    }
+  }
+  for (const std::string& tag : tags) {
+    if (contains(known, tag)) continue;
+    problems.add_at(place, "names " + quoted(tag) + ", a tag that no model has" +
+                               (known.empty() ? "" : suggest(tag, known)));
+  }
+}
+
 void check_keys(const Config& config, Problems& problems) {
   check_names("keys", config.keys, problems);
   std::set<Sha256> seen;
@@ -249,6 +265,8 @@ void check_keys(const Config& config, Problems& problems) {
     }
     check_key_models(config, place + ".models", config.keys[i].models, problems);
     check_key_models(config, place + ".deny_models", config.keys[i].deny_models, problems);
+    check_tags(config, place + ".require_tags", config.keys[i].require_tags, problems);
+    check_tags(config, place + ".exclude_tags", config.keys[i].exclude_tags, problems);
   }
 }
 
@@ -261,6 +279,12 @@ void check_config(const Config& config, bool made_keys, Problems& problems) {
   check_upstreams(config, problems);
   check_models(config, problems);
   check_routers(config, problems);
+  for (std::size_t i = 0; i < config.routers.size(); ++i) {
+    check_tags(config, entry("routers", i) + ".require_tags", config.routers[i].require_tags,
+               problems);
+    check_tags(config, entry("routers", i) + ".exclude_tags", config.routers[i].exclude_tags,
+               problems);
+  }
   check_metrics(config, problems);
   check_objective(config, problems);
   check_keys(config, problems);

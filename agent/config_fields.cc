@@ -77,6 +77,10 @@ void visit_model(FieldVisitor& visitor, env::ModelSpec& model) {
   visitor.flag("tools", model.tools);
   visitor.flag("json_mode", model.json_mode);
   visitor.flag("chat", model.chat);
+  visitor.texts("tags", model.tags);
+  visitor.optional("requests_per_minute", model.requests_per_minute);
+  visitor.optional("tokens_per_minute", model.tokens_per_minute);
+  visitor.optional("max_concurrent", model.max_concurrent);
   visitor.optional("size_b", model.size_b);
   visitor.numbers("scores", model.scores, -kAnyNumber, kAnyNumber);
 }
@@ -92,6 +96,8 @@ void visit_router(FieldVisitor& visitor, RouterConfig& router) {
   visitor.number("exploration_floor", router.exploration_floor, kLeastFloor, 1);
   visitor.number("half_life_decisions", router.half_life_decisions, 0, kAnyNumber);
   visitor.integer("seed", router.seed);
+  visitor.texts("require_tags", router.require_tags);
+  visitor.texts("exclude_tags", router.exclude_tags);
   visitor.number("budget_usd_per_query", router.budget_usd_per_query, 0, kAnyNumber);
   visitor.number("budget_usd_per_day", router.budget_usd_per_day, 0, kAnyNumber);
   visitor.choice_of("budget_exhausted", kExhausted, router.budget_exhausted);
@@ -182,6 +188,8 @@ void visit_key(FieldVisitor& visitor, ApiKey& key) {
   key.scopes = static_cast<std::uint8_t>(scopes);
   visitor.texts("models", key.models);
   visitor.texts("deny_models", key.deny_models);
+  visitor.texts("require_tags", key.require_tags);
+  visitor.texts("exclude_tags", key.exclude_tags);
   visitor.time("expires", key.expires);
   visitor.integer("requests_per_minute", key.requests_per_minute);
   visitor.integer("tokens_per_minute", key.tokens_per_minute);

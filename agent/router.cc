@@ -119,6 +119,15 @@ Result<Routed> Router::decide(const RouteRequest& request, const PublishedPolicy
   return routed;
 }
 
+std::array<env::TagRule, 2> RouteRequest::tag_rules() const {
+  std::array<env::TagRule, 2> rules{{{"the API key"}, {"the request", require_tags, exclude_tags}}};
+  if (const ApiKey* key = hold.key()) {
+    rules[0].require = key->require_tags;
+    rules[0].exclude = key->exclude_tags;
+  }
+  return rules;
+}
+
 Result<env::Candidates> Router::filter(const RouteRequest& request) const {
   env::FilterBounds bounds;
   bounds.input_tokens = tokens_.upper_bound(*request.query);
@@ -128,6 +137,10 @@ Result<env::Candidates> Router::filter(const RouteRequest& request) const {
     bounds.key_allow = key->models;
     bounds.key_deny = key->deny_models;
   }
+  const auto [key_rule, request_rule] = request.tag_rules();
+  const std::array<env::TagRule, 3> rules{
+      {{"the router", settings_.require_tags, settings_.exclude_tags}, key_rule, request_rule}};
+  bounds.tags = rules;
   bounds.needs_upstream = request.needs_upstream;
   bounds.down = request.down;
   return env::filter_candidates(*request.query, pool_, bounds);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -30,6 +31,8 @@ struct RouterSettings {
   bool observe = false;  ///< serve the baseline, log what the policy would have chosen
   double share = 1;      ///< part of the traffic that the policy decides; the rest is baseline
   std::string baseline;  ///< empty: the pool's first model
+  std::vector<std::string> require_tags;  ///< of the models that it chooses among
+  std::vector<std::string> exclude_tags;
   bool store_queries = false;
   ObjectiveWeights weights;
   double max_cost_weight = 0;  ///< a request may ask for weights up to this
@@ -43,6 +46,8 @@ struct RouteRequest {
   const env::Query* query = nullptr;
   std::vector<std::string> allow;  ///< model names; empty: all
   std::vector<std::string> deny;
+  std::vector<std::string> require_tags;
+  std::vector<std::string> exclude_tags;
   std::optional<double> cost_weight;
   SessionKey session;
   std::optional<SessionTurn> last_turn;  ///< of the session; nothing: the choice is free
@@ -61,6 +66,9 @@ struct RouteRequest {
 
   /// Why a model is not to be chosen now, in the pool's order; empty: each may be.
   std::vector<std::string> down;
+
+  /// What the request and its key say of tags. The spans are this object's and the key's.
+  std::array<env::TagRule, 2> tag_rules() const;
 
   bool needs_upstream = false;  ///< leave out models that nothing serves
   bool explain = false;         ///< deviations of what is expected are wanted too

@@ -29,6 +29,11 @@ std::optional<Refusal> refuse_by_lists(const ModelSpec& model, const FilterBound
   if (contains(bounds.deny, model.name)) {
     return Refusal{Refusal::Kind::request, "denied by the request"};
   }
+  for (const TagRule& rule : bounds.tags) {
+    if (std::string reason = against_tags(model, rule); !reason.empty()) {
+      return Refusal{Refusal::Kind::request, std::move(reason)};
+    }
+  }
   if (bounds.needs_upstream && model.upstream.empty()) {
     return Refusal{Refusal::Kind::request, "no upstream serves it; only /v1/route can choose it"};
   }
@@ -87,7 +92,8 @@ Error nothing_left(const Candidates& candidates, const ModelPool& pool, const Fi
   }
   if (some_down) {
     return {ErrorCode::unavailable,
-            "no model that could serve this is healthy; try again later (" + reasons + ")"};
+            "no model that could serve this is healthy and below its limits; try again later (" +
+                reasons + ")"};
   }
   if (some_too_short) {
     return {ErrorCode::context_length_exceeded,
@@ -100,6 +106,20 @@ Error nothing_left(const Candidates& candidates, const ModelPool& pool, const Fi
 }
 
 }  // namespace
+
+std::string against_tags(const ModelSpec& model, const TagRule& rule) {
+  for (const std::string& tag : rule.require) {
+    if (!contains(model.tags, tag)) {
+      return "no tag '" + tag + "', which " + std::string(rule.by) + " requires";
+    }
+  }
+  for (const std::string& tag : rule.exclude) {
+    if (contains(model.tags, tag)) {
+      return "tag '" + tag + "', which " + std::string(rule.by) + " excludes";
+    }
+  }
+  return {};
+}
 
 std::string untranslatable(const ModelSpec& model, const Query& query) {
   if (model.at_anthropic) {

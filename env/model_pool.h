@@ -27,7 +27,14 @@ struct ModelSpec {
   bool images = false;
   bool tools = true;
   bool json_mode = true;
-  bool chat = true;           ///< false: no router chooses it; for embeddings and the like
+  bool chat = true;               ///< false: no router chooses it; for embeddings and the like
+  std::vector<std::string> tags;  ///< what requests, keys and routers may ask for or exclude
+
+  // What its upstream allows us to ask of it; nothing: no limit that we know of.
+  std::optional<std::uint32_t> requests_per_minute;
+  std::optional<std::uint64_t> tokens_per_minute;  ///< input and output together
+  std::optional<std::uint32_t> max_concurrent;     ///< calls under way at once
+
   bool at_anthropic = false;  ///< its upstream is of kind anthropic: calls are translated
 
   // Known ahead of any traffic; policies compare models by them (ModelTraits).

@@ -75,6 +75,9 @@ class Api {
   void find_session(const Caller& caller, RouteRequest& request);
   void find_turn(const RouterService& service, RouteRequest& request);
   void remember_turn(const RouteRequest& request, const Decision& decision);
+  double expected_tokens(const env::Query& query) const;
+  std::vector<std::string> unavailable_models(const env::Query& query) const;
+  ModelLoad::Call begin_call(const env::ModelSpec& model, const env::Query& query);
   void take_back(const RouterService& service, const Routed& routed);
   void count_decision(const Routed& routed, bool logged);
   void count_choice(const env::ModelSpec& model, bool degraded);
@@ -95,14 +98,12 @@ class Api {
   boost::asio::awaitable<HttpResponse> answer_chat(ChatRun& run, ChatTarget target);
   HttpResponse chat_response(ChatRun& run, ChatTarget target, ChatAttempt attempt);
   Decision direct_decision(const env::ModelSpec& model, const RouteRequest& options);
-  boost::asio::awaitable<ChatAttempt> call_model(ChatRun& run, const ChatTarget& target);
+  boost::asio::awaitable<ChatAttempt> call_model(ChatRun& run, ChatTarget& target);
   env::ChatCall make_call(ChatRun& run, const env::ModelSpec& model, const env::Upstream* upstream);
-  boost::asio::awaitable<void> retry_call(ChatRun& run, const env::ModelSpec& model,
-                                          ChatAttempt& attempt);
+  boost::asio::awaitable<void> retry_call(ChatRun& run, ChatTarget& target, ChatAttempt& attempt);
   bool may_try_another(const ChatRun& run, const ChatAttempt& attempt) const;
   boost::asio::awaitable<void> know_whether_logged(ChatTarget& target);
-  boost::asio::awaitable<void> record(const ChatTarget& target, Outcome outcome,
-                                      const env::Usage& usage);
+  boost::asio::awaitable<void> record(ChatTarget& target, Outcome outcome, const env::Usage& usage);
   void price_outcome(const DecisionId& id, Outcome& outcome) const;
   void count_feedback(const std::vector<replay::FeedbackResult>& results);
   void count_upstream(const env::ModelSpec& model, bool success, double latency_us);

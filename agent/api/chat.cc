@@ -59,7 +59,7 @@ Decision Api::direct_decision(const env::ModelSpec& model, const RouteRequest& o
 asio::awaitable<Result<Api::ChatTarget>> Api::choose_first(ChatRun& run) {
   run.service = services_.find_router(run.query.requested_model);
   run.options.needs_upstream = true;
-  run.options.down = services_.health.down(SteadyClock::now());
+  run.options.down = unavailable_models(run.query);
   if (run.service == nullptr) co_return co_await choose_named(run);
   run.options.baseline_only = services_.store_failed.load(std::memory_order_relaxed);
   find_turn(*run.service, run.options);
@@ -73,7 +73,7 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_named(ChatRun& run) {
   ChatTarget target;
   target.prompt_bytes = run.query.prompt_bytes;
   target.model = *model;
-  services_.health.begin(index_of(*target.model), SteadyClock::now());
+  target.load = begin_call(*target.model, run.query);
   co_await encode(services_.routers.front(), run.options);
   target.decision = direct_decision(*target.model, run.options);
   target.log = begin_log(target.decision);
@@ -88,8 +88,7 @@ Result<Api::ChatTarget> Api::choose_routed(ChatRun& run) {
   target.prompt_bytes = run.query.prompt_bytes;
   auto routed = decide(service, run.options);
   if (!routed) return fail(routed.error());
-  // Before anything is waited for, so that one trial of a half-open circuit is not two.
-  services_.health.begin(index_of(*routed->model), SteadyClock::now());
+  target.load = begin_call(*routed->model, run.query);
   target.log = begin_log(routed->decision);
   count_decision(*routed, true);
   remember_turn(run.options, routed->decision);
@@ -103,7 +102,7 @@ Result<Api::ChatTarget> Api::choose_routed(ChatRun& run) {
 /// came of the first decision, and the second has the probabilities that it was drawn with.
 Result<Api::ChatTarget> Api::choose_next(ChatRun& run, const ChatTarget& failed) {
   std::vector<std::string>& down = run.options.down;
-  down = services_.health.down(SteadyClock::now());
+  down = unavailable_models(run.query);
   down.resize(services_.pool.models().size());
   for (const FailedAttempt& each : run.failed) {
     down[index_of(*each.model)] =
@@ -136,8 +135,8 @@ env::ChatCall Api::make_call(ChatRun& run, const env::ModelSpec& model,
 }
 
 /// While the attempt surely did nothing and the settings allow it: the same call again.
-asio::awaitable<void> Api::retry_call(ChatRun& run, const env::ModelSpec& model,
-                                      ChatAttempt& attempt) {
+asio::awaitable<void> Api::retry_call(ChatRun& run, ChatTarget& target, ChatAttempt& attempt) {
+  const env::ModelSpec& model = *target.model;
   env::Upstream* const upstream = upstream_of(model);
   const ChatForm form{run.query.stream, run.query.wants_stream_usage};
   for (std::uint32_t retries = 0;; ++retries) {
@@ -153,6 +152,7 @@ asio::awaitable<void> Api::retry_call(ChatRun& run, const env::ModelSpec& model,
     co_await timer.async_wait(asio::use_awaitable);
     const double waited_s = microseconds_since(failed_at) * 1e-6;
     ++run.retries;
+    target.load.again();
     metrics_of(model).retries.add();
     metrics_of(model).upstream_errors.add();
     ChatAttempt again = co_await attempt_chat(upstream, make_call(run, model, upstream), form);
@@ -161,7 +161,7 @@ asio::awaitable<void> Api::retry_call(ChatRun& run, const env::ModelSpec& model,
   }
 }
 
-asio::awaitable<ChatAttempt> Api::call_model(ChatRun& run, const ChatTarget& target) {
+asio::awaitable<ChatAttempt> Api::call_model(ChatRun& run, ChatTarget& target) {
   const env::ModelSpec& model = *target.model;
   const ChatForm form{run.query.stream, run.query.wants_stream_usage};
   env::Upstream* const upstream = upstream_of(model);
@@ -170,7 +170,7 @@ asio::awaitable<ChatAttempt> Api::call_model(ChatRun& run, const ChatTarget& tar
   }
   if (run.attempts++ > 0) metrics_of(model).fallbacks.add();
   ChatAttempt attempt = co_await attempt_chat(upstream, make_call(run, model, upstream), form);
-  if (attempt.failed() && upstream != nullptr) co_await retry_call(run, model, attempt);
+  if (attempt.failed() && upstream != nullptr) co_await retry_call(run, target, attempt);
   run.upstream_s += attempt.wall_s;
   if (attempt.stream) {
     count_first_token(model, *attempt.first_token_s);
@@ -202,8 +202,13 @@ asio::awaitable<void> Api::know_whether_logged(ChatTarget& target) {
 }
 
 /// Logs what came of a decision, or where it is not logged counts its cost at least.
-asio::awaitable<void> Api::record(const ChatTarget& target, Outcome outcome,
-                                  const env::Usage& usage) {
+asio::awaitable<void> Api::record(ChatTarget& target, Outcome outcome, const env::Usage& usage) {
+  if (outcome.input_tokens && outcome.output_tokens) {
+    target.load.used(static_cast<double>(*outcome.input_tokens + *outcome.output_tokens));
+  } else if (outcome.status != Outcome::Status::ok) {
+    target.load.used(0);
+  }
+  target.load.end();
   if (usage.input_tokens && !target.passed) {
     services_.tokens.observe(target.model->name, target.prompt_bytes, *usage.input_tokens);
   }

@@ -18,6 +18,7 @@ struct Api::ChatTarget {
   bool logged = false;             ///< known when the log has been waited for
   bool passed = false;             ///< nothing was decided: the client named the model, for no chat
   std::uint64_t prompt_bytes = 0;  ///< of the query
+  ModelLoad::Call load = {};       ///< until the answer has ended
 };
 
 /// A chat request under way.

@@ -10,6 +10,7 @@
 #include "agent/api/prometheus.h"
 #include "agent/api/request_options.h"
 #include "base/json_text.h"
+#include "env/candidate_filter.h"
 #include "replay/decision_log.h"
 
 namespace yardmaster::agent {
@@ -56,9 +57,15 @@ json::object describe_model(const env::ModelSpec& model, const env::Upstream* up
   object["yardmaster"] = {{"input_usd_per_mtok", number_or_null(model.input_usd_per_mtok)},
                           {"output_usd_per_mtok", number_or_null(model.output_usd_per_mtok)},
                           {"context_tokens", number_or_null(model.context_tokens)},
+                          {"tags", json::array(model.tags.begin(), model.tags.end())},
                           {"health", describe_health(status)},
                           {"upstream_kind", upstream_kind(upstream)}};
   return object;
+}
+
+bool may_use(const ApiKey& key, const env::ModelSpec& model) {
+  const env::TagRule rule{"the API key", key.require_tags, key.exclude_tags};
+  return key.may_use(model.name) && env::against_tags(model, rule).empty();
 }
 
 HttpResponse text_response(std::string_view content_type, std::string body) {
@@ -85,7 +92,7 @@ asio::awaitable<HttpResponse> Api::models(HttpRequest, Caller caller) {
   const auto now = std::chrono::steady_clock::now();
   const std::vector<env::ModelSpec>& models = services_.pool.models();
   for (std::size_t i = 0; i < models.size(); ++i) {
-    if (caller.key != nullptr && !caller.key->key.may_use(models[i].name)) continue;
+    if (caller.key != nullptr && !may_use(caller.key->key, models[i])) continue;
     data.push_back(
         describe_model(models[i], upstream_of(models[i]), services_.health.status(i, now)));
   }

@@ -39,6 +39,12 @@ Result<const env::ModelSpec*> Api::named_model(const ChatRun& run) const {
     return fail(ErrorCode::no_candidate, "model '" + name + "' cannot be asked this: " + why +
                                              "; leave it out, or choose another model");
   }
+  for (const env::TagRule& rule : run.options.tag_rules()) {
+    if (const std::string why = env::against_tags(*model, rule); !why.empty()) {
+      return fail(ErrorCode::no_candidate, "model '" + name + "' may not be asked: it has " + why +
+                                               "; choose another, or send \"auto\"");
+    }
+  }
   const std::vector<std::string>& down = run.options.down;
   if (!down.empty() && !down[index_of(*model)].empty()) {
     return fail(ErrorCode::unavailable, "model '" + name + "' is " + down[index_of(*model)] +
@@ -50,7 +56,7 @@ Result<const env::ModelSpec*> Api::named_model(const ChatRun& run) const {
 /// Nothing is decided, so nothing is logged; the key is charged, and the model's health counts.
 Result<Api::ChatTarget> Api::choose_passed(ChatRun& run) {
   run.options.query = &run.query;
-  run.options.down = services_.health.down(SteadyClock::now());
+  run.options.down = unavailable_models(run.query);
   const auto model = named_model(run);
   if (!model) return fail(model.error());
   const env::Upstream* upstream = upstream_of(**model);
@@ -60,8 +66,8 @@ Result<Api::ChatTarget> Api::choose_passed(ChatRun& run) {
                                              route_name(run.route) +
                                              "; name a model at an upstream of kind openai");
   }
-  services_.health.begin(index_of(**model), SteadyClock::now());
   ChatTarget target;
+  target.load = begin_call(**model, run.query);
   target.model = *model;
   target.passed = true;
   Decision& decision = target.decision;

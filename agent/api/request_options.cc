@@ -47,6 +47,8 @@ Result<RouteRequest> read_route_headers(const HttpRequest& request) {
   }
   options.allow = split_list(header(request, "x-yardmaster-allow-models"));
   options.deny = split_list(header(request, "x-yardmaster-deny-models"));
+  options.require_tags = split_list(header(request, "x-yardmaster-require-tags"));
+  options.exclude_tags = split_list(header(request, "x-yardmaster-exclude-tags"));
   if (const std::string_view text = header(request, "x-yardmaster-cost-weight"); !text.empty()) {
     double weight = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), weight);

@@ -124,6 +124,28 @@ void Api::remember_turn(const RouteRequest& request, const Decision& decision) {
   services_.sessions->record(request.session, std::move(turn));
 }
 
+/// Input and output together, as far as can be told ahead.
+double Api::expected_tokens(const env::Query& query) const {
+  return services_.tokens.estimate(query) + expected_output_tokens(query);
+}
+
+/// Why models cannot be called now, for RouteRequest::down.
+std::vector<std::string> Api::unavailable_models(const env::Query& query) const {
+  std::vector<std::string> reasons = services_.health.down(std::chrono::steady_clock::now());
+  if (services_.load.has_limits()) {
+    services_.load.add_reasons(expected_tokens(query), services_.clock(), reasons);
+  }
+  return reasons;
+}
+
+/// Before anything is waited for after the choice, so that one trial of a half-open circuit is not
+/// two, and what a limit leaves is not given out twice.
+ModelLoad::Call Api::begin_call(const env::ModelSpec& model, const env::Query& query) {
+  services_.health.begin(index_of(model), std::chrono::steady_clock::now());
+  if (!services_.load.has_limits()) return {};
+  return services_.load.begin(index_of(model), expected_tokens(query), services_.clock());
+}
+
 void Api::take_back(const RouterService& service, const Routed& routed) {
   if (BudgetPacer* pacer = service.router->pacer()) pacer->cancelled(routed.decision.id);
 }
@@ -173,7 +195,7 @@ asio::awaitable<HttpResponse> Api::route(HttpRequest request, Caller caller) {
         "there is no router '" + query->requested_model + "'; GET /v1/models lists the routers",
         "model_not_found", "model");
   }
-  options->down = services_.health.down(std::chrono::steady_clock::now());
+  options->down = unavailable_models(*query);
   options->baseline_only = services_.store_failed.load(std::memory_order_relaxed);
   find_session(caller, *options);
   find_turn(*service, *options);
@@ -190,6 +212,10 @@ asio::awaitable<HttpResponse> Api::route(HttpRequest request, Caller caller) {
     if (!routed) co_return to_response(routed.error());
   }
   count_decision(*routed, logged.has_value());
+  // Who asks for the decision alone makes the call, and when it ends nobody knows.
+  if (services_.load.has_limits()) {
+    services_.load.begin(index_of(*routed->model), expected_tokens(*query), services_.clock());
+  }
   remember_turn(*options, routed->decision);
   options->hold.charge(routed->decision, services_.keys.charges);
 

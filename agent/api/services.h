@@ -16,6 +16,7 @@
 #include "agent/keys/wrong_keys.h"
 #include "agent/learner_thread.h"
 #include "agent/model_health.h"
+#include "agent/model_load.h"
 #include "agent/policy_slot.h"
 #include "agent/router.h"
 #include "agent/serving_metrics.h"
@@ -53,6 +54,7 @@ struct Services {
         keys(keys_),
         data(std::move(data_)),
         health(pool_.models().size(), breaker),
+        load(pool_.models()),
         sessions(std::make_unique<Sessions>(sessions_)) {}
 
   const env::ModelPool& pool;
@@ -62,6 +64,7 @@ struct Services {
   DaemonKeys& keys;
   DataDirectory data;
   ModelHealth health;
+  ModelLoad load;
   std::unique_ptr<Sessions> sessions;
   std::uint32_t max_attempts = 1;  ///< models tried for one query
   RetrySettings retry;

@@ -121,6 +121,8 @@ std::string limits_of(const ApiKey& key) {
   };
   if (!key.models.empty()) put("models", joined(key.models));
   if (!key.deny_models.empty()) put("deny_models", joined(key.deny_models));
+  if (!key.require_tags.empty()) put("require_tags", joined(key.require_tags));
+  if (!key.exclude_tags.empty()) put("exclude_tags", joined(key.exclude_tags));
   if (key.requests_per_minute > 0) put("requests/min", std::to_string(key.requests_per_minute));
   if (key.tokens_per_minute > 0) put("tokens/min", std::to_string(key.tokens_per_minute));
   if (key.feedback_per_minute > 0) put("feedback/min", std::to_string(key.feedback_per_minute));
@@ -193,6 +195,11 @@ void add_limits(CLI::App* command, KeysArguments& arguments) {
   command->add_option("--models", limits.models, "Models that it may use; left out: all")
       ->delimiter(',');
   command->add_option("--deny-models", limits.deny_models, "Models that it may not use")
+      ->delimiter(',');
+  command
+      ->add_option("--require-tags", limits.require_tags, "Of models that it may use, all of them")
+      ->delimiter(',');
+  command->add_option("--exclude-tags", limits.exclude_tags, "Of models that it may not use")
       ->delimiter(',');
   command->add_option("--expires", arguments.expires,
                       "From when on it is refused, such as 2027-01-31T12:00:00Z");

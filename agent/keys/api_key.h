@@ -26,8 +26,10 @@ struct ApiKey {
   std::string name;
   Sha256 sha256{};
   std::uint8_t scopes = 0;
-  std::vector<std::string> models;       ///< that it may use; empty: all
-  std::vector<std::string> deny_models;  ///< that it may not use
+  std::vector<std::string> models;        ///< that it may use; empty: all
+  std::vector<std::string> deny_models;   ///< that it may not use
+  std::vector<std::string> require_tags;  ///< of models that it may use, all of them
+  std::vector<std::string> exclude_tags;  ///< of models that it may not use
   std::optional<Timestamp> expires;
   std::uint32_t requests_per_minute = 0;  ///< 0: no limit, as below
   std::uint64_t tokens_per_minute = 0;    ///< input and output together

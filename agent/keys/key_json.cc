@@ -44,6 +44,8 @@ json::object json_of(const ApiKey& key) {
   json::object object{{"name", key.name}, {"scopes", std::move(scopes)}};
   if (!key.models.empty()) object["models"] = array_of(key.models);
   if (!key.deny_models.empty()) object["deny_models"] = array_of(key.deny_models);
+  if (!key.require_tags.empty()) object["require_tags"] = array_of(key.require_tags);
+  if (!key.exclude_tags.empty()) object["exclude_tags"] = array_of(key.exclude_tags);
   if (key.expires) object["expires"] = format_rfc3339(*key.expires);
   if (key.requests_per_minute > 0) object["requests_per_minute"] = key.requests_per_minute;
   if (key.tokens_per_minute > 0) object["tokens_per_minute"] = key.tokens_per_minute;
@@ -68,6 +70,8 @@ Result<ApiKey> key_from_json(const json::object& object, std::size_t& unknown) {
   auto scopes = fields.texts("scopes");
   key.models = fields.texts("models").value_or(std::vector<std::string>());
   key.deny_models = fields.texts("deny_models").value_or(std::vector<std::string>());
+  key.require_tags = fields.texts("require_tags").value_or(std::vector<std::string>());
+  key.exclude_tags = fields.texts("exclude_tags").value_or(std::vector<std::string>());
   const std::string expires = fields.text("expires");
   const std::uint64_t requests = fields.count("requests_per_minute").value_or(0);
   key.tokens_per_minute = fields.count("tokens_per_minute").value_or(0);

@@ -21,10 +21,12 @@ class TokenBucket {
     return level_;
   }
 
-  /// Takes what is there, or nothing. What exceeds the whole limit needs a full bucket.
+  /// Whether that much is there. What exceeds the whole limit needs a full bucket.
+  bool has(double amount, Timestamp now) { return level(now) >= std::min(amount, limit_); }
+
+  /// Takes what is there, or nothing.
   bool take(double amount, Timestamp now) {
-    refill(now);
-    if (level_ < std::min(amount, limit_)) return false;
+    if (!has(amount, now)) return false;
     level_ -= amount;
     return true;
   }

@@ -72,11 +72,13 @@ models:
   - {name: big, upstream: openai, upstream_model: gpt-4o, input_usd_per_mtok: 2.5,
      output_usd_per_mtok: 10, context_tokens: 128000, max_output_tokens: 4096,
      modalities: [image], tools: false, json_mode: false, size_b: 7.5,
+     requests_per_minute: 60, tokens_per_minute: 90000, max_concurrent: 4, tags: ["region:eu", own],
      scores: {mmlu: 88.7, elo: -1}}
   - {name: vendor/small, upstream: sim}
 routers:
   - {name: auto, policy: "fixed:big", encoder: hash, encoder_trial_rows: 50, mode: observe, share: 0.25,
-     baseline: vendor/small, exploration_floor: 0.01, half_life_decisions: 1e5, seed: 4}
+     baseline: vendor/small, exploration_floor: 0.01, half_life_decisions: 1e5, seed: 4,
+     require_tags: ["region:eu"], exclude_tags: [own]}
 fallback: {max_attempts: 2}
 retry: {max_retries: 3, backoff_s: 0.5, max_wait_s: 2}
 breaker: {consecutive_failures: 3, failure_rate: 0.25, open_s: 1.5, max_open_s: 6}
@@ -92,7 +94,7 @@ learner: {device: auto, publish_interval_s: 0.5, snapshot_interval_s: 5, snapsho
 retention: {max_age_days: 30, max_gb: 1.5}
 logging: {level: debug, json: true}
 keys: [{name: app, sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad,
-  scopes: [route, admin], models: [big], deny_models: [vendor/small], expires: 2027-01-31T12:00:00Z,
+  scopes: [route, admin], models: [big], deny_models: [vendor/small], require_tags: [own], exclude_tags: ["region:eu"], expires: 2027-01-31T12:00:00Z,
   requests_per_minute: 60, tokens_per_minute: 5000000000, budget_usd_per_day: 1.5}]
 )",
                             {{"KEY", "sk-1"}});
@@ -114,7 +116,16 @@ keys: [{name: app, sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410f
   EXPECT_FALSE(config->models[0].text);
   EXPECT_TRUE(config->models[0].images);
   EXPECT_FALSE(config->models[0].tools);
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(config->models[0].tags, (Texts{"region:eu", "own"}));
+  EXPECT_EQ(config->routers[0].require_tags, Texts{"region:eu"});
+  EXPECT_EQ(config->routers[0].exclude_tags, Texts{"own"});
+  EXPECT_EQ(config->keys[0].require_tags, Texts{"own"});
+  EXPECT_EQ(config->keys[0].exclude_tags, Texts{"region:eu"});
   EXPECT_EQ(config->models[0].size_b, 7.5);
+  EXPECT_EQ(config->models[0].requests_per_minute, 60u);
+  EXPECT_EQ(config->models[0].tokens_per_minute, 90'000u);
+  EXPECT_EQ(config->models[0].max_concurrent, 4u);
   EXPECT_EQ(config->models[0].scores,
             (std::vector<std::pair<std::string, double>>{{"mmlu", 88.7}, {"elo", -1}}));
   EXPECT_EQ(config->routers[0].mode, RouterConfig::Mode::observe);
@@ -344,6 +355,18 @@ TEST(Config, ABudgetIsReadAndNeedsModeServe) {
               HasSubstr("budget_usd_per_day"));
   EXPECT_THAT(problems_of("routers: [{budget_usd_per_day: 5, mode: observe}]\n"),
               HasSubstr("routers[0].mode is observe"));
+}
+
+TEST(Config, ATagThatNoModelHasIsASlip) {
+  const auto config = parse(
+      "models: [{name: a, tags: [region:eu]}]\n"
+      "routers: [{require_tags: [region:eo]}]\n"
+      "keys: [{name: k, scopes: [route], exclude_tags: [old]}]\n");
+  ASSERT_FALSE(config);
+  const std::string& problems = config.error().message;
+  EXPECT_THAT(problems, HasSubstr("routers[0].require_tags names 'region:eo', a tag that no model "
+                                  "has; did you mean 'region:eu'?"));
+  EXPECT_THAT(problems, HasSubstr("keys[0].exclude_tags names 'old', a tag that no model has"));
 }
 
 TEST(Config, TheObjectiveNamesDeclaredMetricsAndStaysInItsBounds) {

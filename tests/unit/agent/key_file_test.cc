@@ -52,6 +52,8 @@ TEST_F(KeyFileTest, KeepsAllOfAKeyButTheSecret) {
   ApiKey app = key("app");
   app.models = {"small", "vendor/large"};
   app.deny_models = {"tiny"};
+  app.require_tags = {"region:eu", "own"};
+  app.exclude_tags = {"old"};
   app.expires = kNoon;
   app.requests_per_minute = 60;
   app.feedback_per_minute = 7;

@@ -35,6 +35,33 @@ TEST(CandidateFilter, LetsEveryModelServeAPlainShortQuery) {
   EXPECT_THAT(candidates->filtered, IsEmpty());
 }
 
+TEST(CandidateFilter, AModelNeedsAllRequiredTagsAndNoExcludedOne) {
+  ModelSpec both;
+  both.name = "both";
+  both.tags = {"eu", "own"};
+  ModelSpec one;
+  one.name = "one";
+  one.tags = {"eu"};
+  ModelSpec none;
+  none.name = "none";
+  const ModelPool pool = *ModelPool::make({both, one, none});
+  const std::vector<std::string> eu{"eu"};
+  const std::vector<std::string> own{"own"};
+  const std::vector<TagRule> required{{"the key", eu, {}}, {"the request", own, {}}};
+  const auto strict = filter_candidates({}, pool, {.tags = required});
+  ASSERT_TRUE(strict);
+  EXPECT_THAT(strict->models, ElementsAre(0));
+  EXPECT_THAT(strict->filtered,
+              ElementsAre(FilteredModel{"one", "no tag 'own', which the request requires"},
+                          FilteredModel{"none", "no tag 'eu', which the key requires"}));
+  const std::vector<TagRule> excluded{{"the request", {}, own}};
+  const auto others = filter_candidates({}, pool, {.tags = excluded});
+  ASSERT_TRUE(others);
+  EXPECT_THAT(others->models, ElementsAre(1, 2));
+  EXPECT_THAT(others->filtered,
+              ElementsAre(FilteredModel{"both", "tag 'own', which the request excludes"}));
+}
+
 TEST(CandidateFilter, SaysWhyTheContextWindowIsTooSmall) {
   const auto candidates = filter_candidates({}, three_models(), {.input_tokens = 9000});
   ASSERT_TRUE(candidates);
