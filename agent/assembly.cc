@@ -2,7 +2,10 @@
 
 #include <spdlog/spdlog.h>
 
+#include <cstdlib>
 #include <utility>
+
+#include "env/proxy.h"
 
 namespace yardmaster::agent {
 namespace {
@@ -25,6 +28,11 @@ Status make_private_directory(const std::filesystem::path& path) {
   if (!error) return {};
   return fail(ErrorCode::io, "cannot make data_dir '" + path.string() + "': " + error.message() +
                                  "; check its permissions, or name another");
+}
+
+std::optional<std::string> variable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
 }
 
 std::string policy_name(const RouterConfig& router) {
@@ -203,6 +211,7 @@ std::vector<env::UpstreamSpec> Assembly::upstreams() const {
     spec.base_url = upstream.base_url;
     spec.api_key = upstream.api_key.reveal();
     spec.ca_file = upstream.ca_file;
+    spec.proxy = env::proxy_of(upstream.base_url, variable);
     spec.connect_timeout = upstream.connect_timeout;
     spec.first_byte_timeout = upstream.first_byte_timeout;
     spec.idle_timeout = upstream.idle_timeout;

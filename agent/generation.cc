@@ -16,6 +16,7 @@
 #include "agent/budget/restore.h"
 #include "agent/http/server.h"
 #include "agent/http/tls.h"
+#include "env/proxy.h"
 
 namespace yardmaster::agent {
 
@@ -181,6 +182,11 @@ Status Generation::start_serving(DaemonKeys& keys, Generation* before, ReloadFun
   const auto tls = tls_of(config_.listen.tls);
   if (!tls) return fail(tls.error());
   std::random_device entropy;
+  for (const env::UpstreamSpec& spec : assembly_.upstreams()) {
+    const auto proxy = env::parse_proxy(spec.proxy);
+    if (spec.proxy.empty() || !proxy) continue;
+    spdlog::info("upstream '{}' is reached through the proxy {}", spec.name, proxy->name());
+  }
   for (unsigned i = 0; i < config_.listen.io_threads; ++i) {
     const std::uint64_t seed = (std::uint64_t{entropy()} << 32) | entropy();
     ThreadContext context(services_->pool.models().size(), seed,

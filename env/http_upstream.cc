@@ -61,8 +61,8 @@ Result<BaseUrl> parse_base_url(const UpstreamSpec& spec) {
   return base;
 }
 
-/// Whether the text can stand in a header: it can neither end it nor begin another.
-bool is_header_value(std::string_view text) {
+/// Whether the text is one word of a header.
+bool is_header_word(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
 }
 
@@ -76,8 +76,10 @@ std::string make_headers(const UpstreamSpec& spec, const BaseUrl& base) {
   return headers + (anthropic ? "x-api-key: " : "Authorization: Bearer ") + spec.api_key + "\r\n";
 }
 
+/// Leaves out what could end the header and begin another.
 void append_header(std::string_view name, std::string_view value, std::string& out) {
-  if (!value.empty() && is_header_value(value)) {
+  const auto can_stand = [](char c) { return c >= ' ' && c <= '~'; };
+  if (!value.empty() && std::all_of(value.begin(), value.end(), can_stand)) {
     out.append(name).append(": ").append(value).append("\r\n");
   }
 }
@@ -89,6 +91,7 @@ std::string make_request(const std::string& base_path, const std::string& header
   request.append("POST ").append(base_path).append(path_of(call.route)).append(" HTTP/1.1\r\n");
   request += headers;
   append_header("traceparent", call.traceparent, request);
+  append_header("tracestate", call.tracestate, request);
   if (call.route == ApiRoute::messages) {
     const bool any = !call.anthropic_version.empty();
     append_header("anthropic-version", any ? call.anthropic_version : kAnthropicVersion, request);
@@ -104,11 +107,24 @@ Result<std::unique_ptr<Upstream>> HttpUpstream::make(const UpstreamSpec& spec,
                                                      asio::any_io_executor executor) {
   auto base = parse_base_url(spec);
   if (!base) return fail(base.error());
-  if (!is_header_value(spec.api_key)) {
+  if (!is_header_word(spec.api_key)) {
     return fail(ErrorCode::invalid_argument,
                 "upstream '" + spec.name +
                     "': api_key holds a space, a line break or another character that no key "
                     "has; check the variable that it comes from");
+  }
+  std::string headers = make_headers(spec, *base);
+  if (!spec.proxy.empty()) {
+    auto proxy = parse_proxy(spec.proxy);
+    if (!proxy) return fail(proxy.error());
+    if (!base->origin.tls) {
+      // Put to the proxy itself, in absolute form (RFC 9112, 3.2.2).
+      base->path.insert(0, "http://" + base->authority);
+      if (!proxy->authorization.empty()) {
+        headers += "Proxy-Authorization: " + proxy->authorization + "\r\n";
+      }
+    }
+    base->origin.proxy = std::move(*proxy);
   }
   std::shared_ptr<TlsClient> tls;
   if (base->origin.tls) {
@@ -116,7 +132,7 @@ Result<std::unique_ptr<Upstream>> HttpUpstream::make(const UpstreamSpec& spec,
     if (!made) return fail(made.error());
     tls = std::move(*made);
   }
-  return std::make_unique<HttpUpstream>(spec, base->origin, base->path, make_headers(spec, *base),
+  return std::make_unique<HttpUpstream>(spec, base->origin, base->path, std::move(headers),
                                         std::move(tls), std::move(executor));
 }
 

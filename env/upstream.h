@@ -25,6 +25,10 @@ struct UpstreamSpec {
   std::string base_url;  ///< "https://api.openai.com/v1"; not used by simulated ones
   std::string api_key;   ///< secret; not sent if empty
   std::string ca_file;   ///< PEM; empty: the system's certificates
+
+  /// "http://user:password@proxy:3128", through which connections are made (proxy_of finds it);
+  /// empty: none. May hold a secret.
+  std::string proxy;
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds first_byte_timeout{120'000};  ///< from the call to the answer's first
   std::chrono::milliseconds idle_timeout{60'000};         ///< between bytes of the answer
@@ -40,8 +44,10 @@ struct UpstreamSpec {
 struct ChatCall {
   const ModelSpec* model = nullptr;
   std::string body;         ///< the client's own bytes with the model spliced (splice_model)
-  std::string traceparent;  ///< passed on; empty: none
+  std::string traceparent;  ///< passed on, as tracestate is; empty: none
   ApiRoute route = ApiRoute::chat_completions;  ///< that the body is for
+
+  std::string tracestate = {};
 
   // Of a client that speaks Anthropic's API itself; empty: none.
   std::string anthropic_version = {};

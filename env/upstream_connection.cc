@@ -8,6 +8,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <charconv>
+#include <tuple>
 
 namespace yardmaster::env {
 
@@ -21,9 +23,28 @@ constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadBytes = 16u << 10;
 
 tl::unexpected<Error> no_connection(const Origin& origin, const std::string& why) {
+  const std::string through = origin.proxy ? " through the proxy " + origin.proxy->name() : "";
   return fail(ErrorCode::unavailable, "upstream '" + origin.upstream + "': no connection to " +
-                                          origin.host + ":" + origin.port + ": " + why);
+                                          origin.host + ":" + origin.port + through + ": " + why);
 }
+
+/// The host and the port of a request to a proxy (RFC 9110, 9.3.6).
+std::string authority_of(const Origin& origin) {
+  const bool v6 = origin.host.find(':') != std::string::npos;
+  return (v6 ? "[" + origin.host + "]" : origin.host) + ":" + origin.port;
+}
+
+/// The status of an answer's head; 0 where it is none.
+unsigned status_of(std::string_view head) {
+  constexpr std::string_view kVersion = "HTTP/1.";
+  constexpr std::size_t kAt = kVersion.size() + 2;
+  unsigned status = 0;
+  if (!head.starts_with(kVersion) || head.size() < kAt + 3) return 0;
+  std::from_chars(head.data() + kAt, head.data() + kAt + 3, status);
+  return status;
+}
+
+constexpr std::size_t kMaxTunnelHeadBytes = 16u << 10;
 
 constexpr char kTooSlow[] =
     "the connect deadline passed; check the network, or raise connect_timeout_s";
@@ -112,14 +133,19 @@ asio::awaitable<Status> UpstreamConnection::open(const Origin& origin, SteadyTim
   const auto [refused, endpoint] = co_await asio::async_connect(socket_, *endpoints, kNoThrow);
   if (limit.expired()) co_return no_connection(origin, kTooSlow);
   if (refused) {
-    co_return no_connection(origin,
-                            refused.message() + "; check that it runs and that base_url is right");
+    co_return no_connection(origin, refused.message() + "; check that it runs and that " +
+                                        (origin.proxy ? "HTTPS_PROXY or HTTP_PROXY" : "base_url") +
+                                        " is right");
   }
   boost::system::error_code ignored;
   socket_.set_option(tcp::no_delay(true), ignored);
   socket_.non_blocking(true, ignored);
-  if (tls_client_) co_return co_await shake_hands(origin, limit);
-  co_return Status{};
+  if (!tls_client_) co_return Status{};
+  if (origin.proxy) {
+    Status made = co_await make_tunnel(origin, limit);
+    if (!made) co_return made;
+  }
+  co_return co_await shake_hands(origin, limit);
 }
 
 asio::awaitable<Result<UpstreamConnection::TcpEndpoints>> UpstreamConnection::resolve(
@@ -131,7 +157,9 @@ asio::awaitable<Result<UpstreamConnection::TcpEndpoints>> UpstreamConnection::re
     lookup->endpoints = std::move(endpoints);
     lookup->timer.cancel();
   };
-  lookup->resolver.async_resolve(origin.host, origin.port, std::move(finish));
+  const auto& [host, port] = origin.proxy ? std::tie(origin.proxy->host, origin.proxy->port)
+                                          : std::tie(origin.host, origin.port);
+  lookup->resolver.async_resolve(host, port, std::move(finish));
   co_await lookup->timer.async_wait(kNoThrow);
   if (!lookup->result) {
     lookup->resolver.cancel();
@@ -139,9 +167,38 @@ asio::awaitable<Result<UpstreamConnection::TcpEndpoints>> UpstreamConnection::re
   }
   if (*lookup->result) {
     co_return no_connection(origin, "the host cannot be found: " + lookup->result->message() +
-                                        "; check base_url and the name servers");
+                                        "; check " + (origin.proxy ? "the proxy" : "base_url") +
+                                        " and the name servers");
   }
   co_return lookup->endpoints;
+}
+
+/// Asks the proxy for a connection to the origin, after which its bytes are the origin's.
+asio::awaitable<Status> UpstreamConnection::make_tunnel(const Origin& origin,
+                                                        const SocketDeadline& limit) {
+  const std::string authority = authority_of(origin);
+  std::string request = "CONNECT " + authority + " HTTP/1.1\r\nHost: " + authority + "\r\n";
+  if (!origin.proxy->authorization.empty()) {
+    request += "Proxy-Authorization: " + origin.proxy->authorization + "\r\n";
+  }
+  request += "\r\n";
+  const auto [unsent, sent] = co_await asio::async_write(socket_, asio::buffer(request), kNoThrow);
+  std::string head;
+  boost::system::error_code failed = unsent;
+  // Byte by byte, since what follows the head is the TLS client's to read.
+  while (!failed && !head.ends_with("\r\n\r\n") && head.size() < kMaxTunnelHeadBytes) {
+    char byte = 0;
+    const auto [error, size] = co_await socket_.async_read_some(asio::buffer(&byte, 1), kNoThrow);
+    failed = error;
+    if (!failed) head += byte;
+  }
+  if (limit.expired()) co_return no_connection(origin, kTooSlow);
+  const unsigned status = status_of(head);
+  if (!failed && head.ends_with("\r\n\r\n") && status >= 200 && status < 300) co_return Status{};
+  co_return no_connection(
+      origin, "the proxy made no tunnel: " +
+                  (status != 0 ? "HTTP " + std::to_string(status) : std::string("no answer")) +
+                  "; check HTTPS_PROXY and what the proxy allows");
 }
 
 asio::awaitable<Status> UpstreamConnection::shake_hands(const Origin& origin,

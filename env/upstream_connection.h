@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "env/proxy.h"
 
 namespace yardmaster::env {
 
@@ -24,6 +25,7 @@ struct Origin {
   std::string host;      ///< a DNS name or an IP address, without brackets
   std::string port;
   bool tls = false;
+  std::optional<Proxy> proxy = {};  ///< TLS goes through its tunnel; plain calls are put to it
 };
 
 /// What the TLS connections to one origin share: the certificates trusted and the last session,
@@ -87,7 +89,8 @@ class UpstreamConnection {
   UpstreamConnection(const UpstreamConnection&) = delete;
   UpstreamConnection& operator=(const UpstreamConnection&) = delete;
 
-  /// Resolves, connects, shakes hands, all before `deadline`. Fails with unavailable.
+  /// Resolves, connects, has the proxy make a tunnel, shakes hands, all before `deadline`. Fails
+  /// with unavailable.
   boost::asio::awaitable<Status> open(const Origin& origin, SteadyTime deadline);
 
   /// Writes all of `bytes`; they must live until then.
@@ -108,6 +111,7 @@ class UpstreamConnection {
   using TcpEndpoints = boost::asio::ip::tcp::resolver::results_type;
 
   boost::asio::awaitable<Result<TcpEndpoints>> resolve(const Origin& origin, SteadyTime deadline);
+  boost::asio::awaitable<Status> make_tunnel(const Origin& origin, const SocketDeadline& limit);
   boost::asio::awaitable<Status> shake_hands(const Origin& origin, const SocketDeadline& limit);
 
   boost::asio::ip::tcp::socket socket_;

@@ -119,6 +119,7 @@ env::ChatCall Api::make_call(ChatRun& run, const env::ModelSpec& model,
   call.body = env::splice_model(run.request.body(),
                                 model.upstream_model.empty() ? model.name : model.upstream_model);
   call.traceparent = header(run.request, "traceparent");
+  call.tracestate = header(run.request, "tracestate");
   call.route = run.route;
   if (run.route == env::ApiRoute::messages) {
     call.anthropic_version = header(run.request, "anthropic-version");
