@@ -39,6 +39,20 @@ std::string policy_name(const RouterConfig& router) {
   return router.policy == "default" ? std::string(policies::kDefaultPolicy) : router.policy;
 }
 
+/// Of each model, as OpenTelemetry's conventions call those who serve it.
+std::vector<std::string> providers_of(const Config& config) {
+  std::vector<std::string> providers;
+  for (const env::ModelSpec& model : config.models) {
+    std::string& provider = providers.emplace_back("_OTHER");
+    for (const UpstreamConfig& upstream : config.upstreams) {
+      if (upstream.name != model.upstream) continue;
+      if (upstream.kind == env::UpstreamSpec::Kind::openai) provider = "openai";
+      if (upstream.kind == env::UpstreamSpec::Kind::anthropic) provider = "anthropic";
+    }
+  }
+  return providers;
+}
+
 /// The models, each told what its upstream is.
 std::vector<env::ModelSpec> models_of(const Config& config) {
   std::vector<env::ModelSpec> models = config.models;
@@ -232,6 +246,7 @@ std::unique_ptr<Services> Assembly::make_services(replay::Store& store, LearnerT
                                              config_.breaker, config_.sessions);
   services->max_attempts = config_.fallback.max_attempts;
   services->retry = config_.retry;
+  services->providers = providers_of(config_);
   services->decisions = store.stats().decisions;
   for (std::size_t i = 0; i < config_.routers.size(); ++i) {
     const RouterConfig& router = config_.routers[i];

@@ -145,7 +145,8 @@ struct LoggingConfig {
   enum class Level { debug, info, warn, error };
 
   Level level = Level::info;
-  bool json = false;  ///< one JSON object a line in place of plain text
+  bool json = false;       ///< one JSON object a line in place of plain text
+  std::string access_log;  ///< file of a line a request, or "stderr"; empty: none
 };
 
 struct Config {

@@ -178,6 +178,7 @@ void visit_retention(FieldVisitor& visitor, RetentionConfig& retention) {
 void visit_logging(FieldVisitor& visitor, LoggingConfig& logging) {
   visitor.choice_of("level", kLevels, logging.level);
   visitor.flag("json", logging.json);
+  visitor.text("access_log", logging.access_log);
 }
 
 void visit_key(FieldVisitor& visitor, ApiKey& key) {

@@ -178,6 +178,11 @@ Status Generation::start_serving(DaemonKeys& keys, Generation* before, ReloadFun
     return known;
   }
   services_->reload = std::move(reload);
+  if (!config_.logging.access_log.empty()) {
+    auto log = AccessLog::open(config_.logging.access_log);
+    if (!log) return fail(log.error());
+    services_->access_log = std::move(*log);
+  }
   IoThread* first_of_before = before != nullptr ? before->threads_.front().get() : nullptr;
   const auto tls = tls_of(config_.listen.tls);
   if (!tls) return fail(tls.error());

@@ -1,25 +1,15 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "agent/counter.h"
+#include "agent/gen_ai_metrics.h"
+
 namespace yardmaster::agent {
-
-/// A number that one thread adds to and any thread reads.
-class Counter {
- public:
-  void add(std::uint64_t amount = 1) {
-    value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
-  }
-  std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::uint64_t> value_ = 0;
-};
 
 /// Counts of durations in buckets that double from 1 us to about 17 minutes. One thread records,
 /// any reads.
@@ -51,6 +41,7 @@ struct ServingMetrics {
     Counter retries;    ///< calls because the one before, of the same model, surely did nothing
     DurationHistogram upstream_latency;
     DurationHistogram first_token;  ///< of streams
+    std::array<GenAiMetrics, GenAiMetrics::kOperations.size()> gen_ai;
   };
 
   /// Labels of the requests counter, in the order of Endpoint.

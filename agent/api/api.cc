@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 
+#include "agent/api/access.h"
 #include "agent/api/error_shapes.h"
 #include "agent/api/request_options.h"
 
@@ -107,7 +109,8 @@ const Api::Endpoint* Api::find_endpoint(std::string_view method, std::string_vie
 }
 
 /// Checks the key, then its limits where the route has any, then answers.
-asio::awaitable<HttpResponse> Api::answer(const Endpoint& endpoint, HttpRequest request) {
+asio::awaitable<HttpResponse> Api::answer(const Endpoint& endpoint, HttpRequest request,
+                                          std::shared_ptr<AccessEntry> access) {
   HttpResponse response;
   Caller caller;
   if (endpoint.scope) {
@@ -124,6 +127,8 @@ asio::awaitable<HttpResponse> Api::answer(const Endpoint& endpoint, HttpRequest 
       co_return refusal_response(checked.error());
     }
     caller = std::move(*checked);
+    if (access) access->key = caller.name;
+    caller.access = std::move(access);
   }
   if (is_limited(endpoint.label) && caller.key != nullptr) {
     if (auto refused = take_request(caller)) {
@@ -143,6 +148,14 @@ asio::awaitable<HttpResponse> Api::handle(HttpRequest request) {
   const std::string_view path = target.substr(0, target.find('?'));
   const std::string_view method(request.method_string().data(), request.method_string().size());
   const Endpoint* endpoint = find_endpoint(method, path);
+  std::shared_ptr<AccessEntry> access;
+  const auto start = std::chrono::steady_clock::now();
+  if (services_.access_log) {
+    access = std::make_shared<AccessEntry>();
+    access->time = services_.clock();
+    access->method = method_name(request.method());
+    access->route = endpoint != nullptr ? endpoint->path : "unknown";
+  }
   HttpResponse response;
   if (endpoint == nullptr) {
     response = error_response(404, "there is no route " + std::string(path.substr(0, 128)) +
@@ -158,13 +171,14 @@ asio::awaitable<HttpResponse> Api::handle(HttpRequest request) {
     response = error_response(503, "the config was reloaded; send it again", "reloaded");
     response.headers.emplace_back("Retry-After", "0");
   } else {
-    response = co_await answer(*endpoint, std::move(request));
+    response = co_await answer(*endpoint, std::move(request), access);
   }
   const auto label = endpoint != nullptr ? endpoint->label : ServingMetrics::Endpoint::other;
   if (label == ServingMetrics::Endpoint::messages) {
     shape_error(env::ApiRoute::messages, response);
   }
   context_.metrics->requests(label, response.status).add();
+  if (access) log_access(*services_.access_log, std::move(access), start, response);
   co_return response;
 }
 

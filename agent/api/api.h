@@ -24,7 +24,8 @@ class Api {
   using Method = boost::asio::awaitable<HttpResponse> (Api::*)(HttpRequest, Caller);
 
   static const Endpoint* find_endpoint(std::string_view method, std::string_view path);
-  boost::asio::awaitable<HttpResponse> answer(const Endpoint& endpoint, HttpRequest request);
+  boost::asio::awaitable<HttpResponse> answer(const Endpoint& endpoint, HttpRequest request,
+                                              std::shared_ptr<AccessEntry> access);
 
   // One file each group: route.cc, chat.cc, pass.cc, feedback.cc, info.cc, admin.cc, keys.cc.
   boost::asio::awaitable<HttpResponse> route(HttpRequest request, Caller caller);
@@ -108,6 +109,7 @@ class Api {
   void count_feedback(const std::vector<replay::FeedbackResult>& results);
   void count_upstream(const env::ModelSpec& model, bool success, double latency_us);
   void count_first_token(const env::ModelSpec& model, double first_token_s);
+  void count_call(env::ApiRoute route, const env::ModelSpec& model, const GenAiCall& call);
   void count_failure(const env::ModelSpec& model, const CallFailure& failure);
   /// nullptr if none that runs serves the model.
   env::Upstream* upstream_of(const env::ModelSpec& model) const;

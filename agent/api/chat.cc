@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 
+#include "agent/api/access.h"
 #include "agent/api/api.h"
 #include "agent/api/chat_stream.h"
 #include "agent/api/request_options.h"
@@ -251,6 +252,7 @@ asio::awaitable<HttpResponse> Api::serve(HttpRequest request, Caller caller, env
   run.options = std::move(*options);
   run.options.query = &run.query;
   find_session(caller, run.options);
+  run.access = std::move(caller.access);
   auto target = co_await choose_first(run);
   if (!target) co_return to_response(target.error());
   co_return co_await answer_chat(run, std::move(*target));
@@ -262,7 +264,10 @@ asio::awaitable<HttpResponse> Api::answer_chat(ChatRun& run, ChatTarget target) 
     ChatAttempt attempt = co_await call_model(run, target);
     co_await know_whether_logged(target);
     if (!attempt.stream) {
-      co_await record(target, outcome_of(attempt, services_.clock()), attempt.usage);
+      count_call(run.route, *target.model, gen_ai_call_of(attempt));
+      Outcome outcome = outcome_of(attempt, services_.clock());
+      if (run.access) add_outcome(outcome, *run.access);
+      co_await record(target, std::move(outcome), attempt.usage);
     }
     if (!may_try_another(run, attempt)) {
       co_return chat_response(run, std::move(target), std::move(attempt));
@@ -303,10 +308,14 @@ HttpResponse Api::chat_response(ChatRun& run, ChatTarget target, ChatAttempt att
   response.headers.emplace_back("x-yardmaster-overhead-us",
                                 std::to_string(static_cast<std::uint64_t>(overhead_us)));
   if (attempt.stream) {
-    response.stream =
-        std::make_unique<ChatStream>(*this, run.route, std::move(target), std::move(attempt));
+    response.stream = std::make_unique<ChatStream>(*this, run.route, std::move(target),
+                                                   std::move(attempt), run.access);
   }
   return response;
+}
+
+void Api::count_call(env::ApiRoute route, const env::ModelSpec& model, const GenAiCall& call) {
+  metrics_of(model).gen_ai[GenAiMetrics::operation_of(route)].record(call);
 }
 
 void Api::count_failure(const env::ModelSpec& model, const CallFailure& failure) {

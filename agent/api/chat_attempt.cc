@@ -143,6 +143,24 @@ Outcome outcome_of(const ChatAttempt& attempt, Timestamp now) {
   return outcome;
 }
 
+GenAiCall gen_ai_call_of(const ChatAttempt& attempt) {
+  using Error = GenAiCall::Error;
+  GenAiCall call;
+  call.duration_s = attempt.answer ? attempt.answer->latency_s : attempt.wall_s;
+  call.input_tokens = attempt.usage.input_tokens;
+  call.output_tokens = attempt.usage.output_tokens;
+  if (attempt.success()) return call;
+  if (!attempt.answer) {
+    const bool late = attempt.answer.error().code == ErrorCode::timed_out;
+    call.error = late ? Error::timeout : Error::connection;
+  } else if (attempt.answer->status == 429) {
+    call.error = Error::limited;
+  } else {
+    call.error = attempt.answer->status < 500 ? Error::refused : Error::failed;
+  }
+  return call;
+}
+
 CallFailure call_failure_of(const ChatAttempt& attempt, Timestamp now) {
   CallFailure failure;
   failure.what = what_failed(attempt);

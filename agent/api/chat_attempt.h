@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/call_retry.h"
+#include "agent/gen_ai_metrics.h"
 #include "agent/http/server.h"
 #include "agent/model_health.h"
 #include "base/decision.h"
@@ -62,6 +63,9 @@ Outcome outcome_of(const ChatAttempt& attempt, Timestamp now);
 
 /// USD for the tokens, where both counts and the prices are known.
 std::optional<double> cost_of_usage(const env::ModelSpec& model, const env::Usage& usage);
+
+/// The same for the gen_ai metrics.
+GenAiCall gen_ai_call_of(const ChatAttempt& attempt);
 
 /// What an attempt that failed says of the model's health.
 CallFailure call_failure_of(const ChatAttempt& attempt, Timestamp now);

@@ -9,6 +9,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/json/object.hpp>
 
+#include "agent/api/access.h"
 #include "agent/api/error_shapes.h"
 #include "base/json_text.h"
 
@@ -44,6 +45,7 @@ asio::awaitable<void> Api::ChatStream::write_to(BodyWriter& out) {
   const bool failed = outcome.status == Outcome::Status::error;
   api_.count_upstream(*attempt_.model, !failed, total_s * 1e6);
   if (failed) api_.count_failure(*attempt_.model, {.what = outcome.error});
+  count(outcome);
   // Before the end is sent: who reads it may send feedback at once.
   co_await api_.record(target_, outcome, attempt_.reader->usage());
   if (gone_) co_return;
@@ -110,6 +112,18 @@ Outcome Api::ChatStream::make_outcome(double total_s) const {
     outcome.error = "the stream broke: " + (told ? *told : failure_);
   }
   return outcome;
+}
+
+/// For the gen_ai metrics and the access log.
+void Api::ChatStream::count(const Outcome& outcome) const {
+  const bool failed = outcome.status == Outcome::Status::error;
+  GenAiCall call{
+      outcome.latency_s, outcome.first_token_s, outcome.input_tokens, outcome.output_tokens, {}};
+  if (failed) call.error = GenAiCall::Error::connection;
+  api_.count_call(route_, *attempt_.model, call);
+  if (!access_) return;
+  add_outcome(outcome, *access_);
+  access_->stream = failed ? "broken" : gone_ ? "left" : "complete";
 }
 
 /// A comment of the event stream, which clients pass over; what headers say of other answers.

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -33,9 +34,10 @@ struct Api::ChatRun {
   /// Of the whole request: the total timeout of the first model's upstream.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   std::vector<FailedAttempt> failed = {};
-  std::uint32_t attempts = 0;  ///< of models
-  std::uint32_t retries = 0;   ///< calls beyond one a model
-  double upstream_s = 0;       ///< spent waiting for upstreams
+  std::uint32_t attempts = 0;                ///< of models
+  std::uint32_t retries = 0;                 ///< calls beyond one a model
+  double upstream_s = 0;                     ///< spent waiting for upstreams
+  std::shared_ptr<AccessEntry> access = {};  ///< nullptr: none is kept
 };
 
 /// The answer of a model while it is generated: passes the events on as they come, then records
@@ -43,20 +45,27 @@ struct Api::ChatRun {
 class Api::ChatStream final : public StreamedBody {
  public:
   /// `attempt` has a stream. `api` outlives this.
-  ChatStream(Api& api, env::ApiRoute route, ChatTarget target, ChatAttempt attempt)
-      : api_(api), route_(route), target_(std::move(target)), attempt_(std::move(attempt)) {}
+  ChatStream(Api& api, env::ApiRoute route, ChatTarget target, ChatAttempt attempt,
+             std::shared_ptr<AccessEntry> access)
+      : api_(api),
+        route_(route),
+        target_(std::move(target)),
+        attempt_(std::move(attempt)),
+        access_(std::move(access)) {}
 
   boost::asio::awaitable<void> write_to(BodyWriter& out) override;
 
  private:
   boost::asio::awaitable<void> pass_on(BodyWriter& out);
   Outcome make_outcome(double total_s) const;
+  void count(const Outcome& outcome) const;
   std::string closing_comment(const Outcome& outcome) const;
 
   Api& api_;
   env::ApiRoute route_;
   ChatTarget target_;
   ChatAttempt attempt_;
+  std::shared_ptr<AccessEntry> access_;             ///< nullptr: none is kept
   bool gone_ = false;                               ///< the client is
   std::string failure_;                             ///< of the upstream; empty: none
   std::chrono::steady_clock::duration writing_{0};  ///< time in which the client held us up

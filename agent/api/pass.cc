@@ -101,6 +101,7 @@ asio::awaitable<HttpResponse> Api::pass(HttpRequest request, Caller caller, env:
   if (auto refused = admit(caller, *query, *options)) co_return std::move(*refused);
   ChatRun run{request, *query, start, route};
   run.options = std::move(*options);
+  run.access = std::move(caller.access);
   auto target = choose_passed(run);
   if (!target) co_return to_response(target.error());
   co_return co_await answer_chat(run, std::move(*target));

@@ -5,6 +5,8 @@
 
 #include <sstream>
 
+#include "agent/api/gen_ai_prometheus.h"
+
 namespace yardmaster::agent {
 namespace {
 
@@ -148,6 +150,11 @@ void add_feedback(const Services& services, std::vector<MetricFamily>& families)
                             MetricType::Counter, {counter(of(&ServingMetrics::unknown_fields))}));
   families.push_back(family("degraded_total", "Calls served by the baseline, unlogged.",
                             MetricType::Counter, {counter(of(&ServingMetrics::degraded))}));
+  if (services.access_log) {
+    families.push_back(family(
+        "access_log_dropped_total", "Lines of the access log that its disk did not take in time.",
+        MetricType::Counter, {counter(static_cast<double>(services.access_log->dropped()))}));
+  }
   families.push_back(family("policy_failures_total",
                             "Decisions that fell back to the baseline: no valid distribution.",
                             MetricType::Counter, {counter(of(&ServingMetrics::policy_failures))}));
@@ -282,6 +289,7 @@ std::string prometheus_text(const Services& services) {
   std::vector<MetricFamily> families;
   add_requests(services, families);
   add_models(services, families);
+  add_gen_ai_families(services, families);
   add_feedback(services, families);
   add_store(services, families);
   add_budgets(services, families);

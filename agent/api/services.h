@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/access_log.h"
 #include "agent/call_retry.h"
 #include "agent/data_directory.h"
 #include "agent/encoding_thread.h"
@@ -66,7 +67,9 @@ struct Services {
   ModelHealth health;
   ModelLoad load;
   std::unique_ptr<Sessions> sessions;
-  std::uint32_t max_attempts = 1;  ///< models tried for one query
+  std::unique_ptr<AccessLog> access_log;  ///< nullptr: none
+  std::vector<std::string> providers;     ///< of each model, for the gen_ai metrics
+  std::uint32_t max_attempts = 1;         ///< models tried for one query
   RetrySettings retry;
   Clock clock = system_clock_now;
   std::vector<std::unique_ptr<EncodingThread>> encoding;  ///< one a slow encoder

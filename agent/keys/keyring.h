@@ -25,10 +25,13 @@ struct ActiveKey {
   std::shared_ptr<KeyAccount> account;
 };
 
+struct AccessEntry;
+
 /// Who sent a request.
 struct Caller {
-  std::string name;                      ///< the key's name; empty without keys
-  std::shared_ptr<const ActiveKey> key;  ///< nullptr without keys
+  std::string name;                          ///< the key's name; empty without keys
+  std::shared_ptr<const ActiveKey> key;      ///< nullptr without keys
+  std::shared_ptr<AccessEntry> access = {};  ///< of the request; nullptr without an access log
 };
 
 /// Why a request is not let in: what the HTTP answer says.

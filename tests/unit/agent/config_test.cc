@@ -92,7 +92,7 @@ feedback:
 learner: {device: auto, publish_interval_s: 0.5, snapshot_interval_s: 5, snapshot_rows: 10,
   keep_snapshots: 2}
 retention: {max_age_days: 30, max_gb: 1.5}
-logging: {level: debug, json: true}
+logging: {level: debug, json: true, access_log: /var/log/access.log}
 keys: [{name: app, sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad,
   scopes: [route, admin], models: [big], deny_models: [vendor/small], require_tags: [own], exclude_tags: ["region:eu"], expires: 2027-01-31T12:00:00Z,
   requests_per_minute: 60, tokens_per_minute: 5000000000, budget_usd_per_day: 1.5}]
@@ -147,6 +147,7 @@ keys: [{name: app, sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410f
   EXPECT_EQ(config->feedback.metrics[0].optimize, env::MetricSpec::Optimize::min);
   EXPECT_EQ(config->feedback.metrics[0].judges, env::MetricSpec::Judges::mean);
   EXPECT_EQ(config->feedback.metrics[1].type, env::MetricSpec::Type::boolean);
+  EXPECT_EQ(config->logging.access_log, "/var/log/access.log");
   EXPECT_EQ(config->learner.device, "auto");
   EXPECT_EQ(config->learner.keep_snapshots, 2u);
   EXPECT_EQ(config->retention.max_gb, 1.5);
