@@ -247,6 +247,13 @@ std::unique_ptr<Services> Assembly::make_services(replay::Store& store, LearnerT
   services->max_attempts = config_.fallback.max_attempts;
   services->retry = config_.retry;
   services->providers = providers_of(config_);
+  for (const env::MetricSpec& metric : config_.feedback.metrics) {
+    if (metric.source == env::MetricSpec::Source::client) continue;
+    services->own_metrics.push_back(metric);
+    if (metric.source == env::MetricSpec::Source::regeneration && !services->regenerations) {
+      services->regenerations = std::make_unique<Regenerations>();
+    }
+  }
   services->decisions = store.stats().decisions;
   for (std::size_t i = 0; i < config_.routers.size(); ++i) {
     const RouterConfig& router = config_.routers[i];

@@ -202,6 +202,10 @@ void check_metrics(const Config& config, Problems& problems) {
         (metrics[i].min != 0 || metrics[i].max != 1)) {
       problems.add_at(place, "is boolean, which is 0 or 1; leave min and max out");
     }
+    if (metrics[i].source != env::MetricSpec::Source::client &&
+        metrics[i].optimize == env::MetricSpec::Optimize::max) {
+      problems.add_at(place, "has a source of which less is better; write optimize: min");
+    }
   }
 }
 

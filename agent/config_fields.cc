@@ -15,6 +15,8 @@ constexpr std::array<std::string_view, 2> kExhausted{"cheapest", "refuse"};
 constexpr std::array<std::string_view, 2> kMetricTypes{"float", "boolean"};
 constexpr std::array<std::string_view, 2> kOptimize{"max", "min"};
 constexpr std::array<std::string_view, 3> kJudges{"earliest", "latest", "mean"};
+constexpr std::array<std::string_view, 7> kSources{
+    "client", "error", "first_token", "latency", "refusal", "truncation", "regeneration"};
 constexpr std::array<std::string_view, 4> kLevels{"debug", "info", "warn", "error"};
 constexpr std::array<std::string_view, 3> kDevices{"cpu", "cuda", "auto"};
 
@@ -147,6 +149,7 @@ void visit_metric(FieldVisitor& visitor, env::MetricSpec& metric) {
   visitor.number("max", metric.max, -kAnyNumber, kAnyNumber);
   visitor.choice_of("optimize", kOptimize, metric.optimize);
   visitor.choice_of("judges", kJudges, metric.judges);
+  visitor.choice_of("source", kSources, metric.source);
 }
 
 void visit_feedback(FieldVisitor& visitor, FeedbackConfig& feedback) {

@@ -41,6 +41,9 @@ struct ServingMetrics {
     Counter retries;    ///< calls because the one before, of the same model, surely did nothing
     DurationHistogram upstream_latency;
     DurationHistogram first_token;  ///< of streams
+    Counter truncations;            ///< answers cut for their length
+    Counter refusals;               ///< answers that were none
+    Counter regenerations;          ///< answers to a query that was asked before, a short while ago
     std::array<GenAiMetrics, GenAiMetrics::kOperations.size()> gen_ai;
   };
 

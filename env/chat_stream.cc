@@ -12,15 +12,20 @@ namespace {
 
 constexpr std::string_view kEnd = "[DONE]";
 
-/// Whether the text has a member of that name whose value is an object, at any depth. Quotes within
+/// Whether the text has a member of that name whose value begins so, at any depth. Quotes within
 /// strings are escaped, so a quoted name is one. Spares parsing the chunks that say nothing new.
-bool mentions_object(std::string_view text, std::string_view quoted_name) {
+bool mentions(std::string_view text, std::string_view quoted_name, char value_begin) {
   for (std::size_t at = text.find(quoted_name); at != std::string_view::npos;
        at = text.find(quoted_name, at + 1)) {
     const std::size_t value = text.find_first_not_of(" \t:", at + quoted_name.size());
-    if (value != std::string_view::npos && text[value] == '{') return true;
+    if (value != std::string_view::npos && text[value] == value_begin) return true;
   }
   return false;
+}
+
+bool says_something_new(std::string_view chunk) {
+  return mentions(chunk, "\"usage\"", '{') || mentions(chunk, "\"error\"", '{') ||
+         mentions(chunk, "\"finish_reason\"", '"') || mentions(chunk, "\"refusal\"", '"');
 }
 
 }  // namespace
@@ -31,7 +36,7 @@ Status ChatStreamReader::take_event(std::string_view event, std::string_view dat
     end_ = event;
     return {};
   }
-  if (started_ && !mentions_object(data, "\"usage\"") && !mentions_object(data, "\"error\"")) {
+  if (started_ && !says_something_new(data)) {
     pass_on(event);
     return {};
   }

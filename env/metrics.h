@@ -19,12 +19,16 @@ struct MetricSpec {
   /// spoke last, or the mean over judges. A judge's own later value always replaces its earlier.
   enum class Judges { earliest, latest, mean };
 
+  /// Who measures it: those who send feedback, or the daemon from what came of a call.
+  enum class Source { client, error, first_token, latency, refusal, truncation, regeneration };
+
   std::string name;
   Type type = Type::number;
   double min = 0;
   double max = 1;
   Optimize optimize = Optimize::max;
   Judges judges = Judges::latest;
+  Source source = Source::client;
 };
 
 /// A metric's part in quality.

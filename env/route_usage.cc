@@ -41,6 +41,27 @@ void read_response_counts(const json::object& counts, Usage& usage) {
   usage.cache_read_tokens = cached.value_or(usage.cache_read_tokens);
 }
 
+void read_message_finish(const json::object& answer, Usage& usage) {
+  const json::object* delta = object_in(answer, "delta");
+  const std::string_view reason = text_in(delta != nullptr ? *delta : answer, "stop_reason");
+  if (reason == "max_tokens" || reason == "model_context_window_exceeded") {
+    note_finish(Finish::length, usage);
+  } else if (reason == "refusal") {
+    note_finish(Finish::refusal, usage);
+  } else if (!reason.empty()) {
+    note_finish(Finish::stop, usage);
+  }
+}
+
+void read_response_finish(const json::object& answer, Usage& usage) {
+  const std::string_view status = text_in(answer, "status");
+  if (status == "completed") note_finish(Finish::stop, usage);
+  if (status != "incomplete") return;
+  const json::object* details = object_in(answer, "incomplete_details");
+  const bool refused = details != nullptr && text_in(*details, "reason") == "content_filter";
+  note_finish(refused ? Finish::refusal : Finish::length, usage);
+}
+
 }  // namespace
 
 Result<Usage> read_usage(ApiRoute route, std::string_view answer_body) {
@@ -58,6 +79,8 @@ Result<Usage> read_usage(ApiRoute route, std::string_view answer_body) {
 
 void read_usage(ApiRoute route, const json::object& answer, Usage& usage) {
   read_usage(answer, usage);
+  if (route == ApiRoute::messages) read_message_finish(answer, usage);
+  if (route == ApiRoute::responses) read_response_finish(answer, usage);
   const json::value* counts = answer.if_contains("usage");
   if (counts == nullptr || !counts->is_object()) return;
   switch (route) {

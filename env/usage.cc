@@ -1,5 +1,6 @@
 #include "env/usage.h"
 
+#include <algorithm>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
@@ -26,7 +27,26 @@ void read_cached(const json::object& counts, std::string_view key, Usage& usage)
   usage.cache_write_tokens = written.value_or(usage.cache_write_tokens);
 }
 
+void read_choice(const json::object& choice, Usage& usage) {
+  const std::string_view reason = text_in(choice, "finish_reason");
+  if (reason == "length") {
+    note_finish(Finish::length, usage);
+  } else if (reason == "content_filter") {
+    note_finish(Finish::refusal, usage);
+  } else if (!reason.empty()) {
+    note_finish(Finish::stop, usage);
+  }
+  for (const char* part : {"message", "delta"}) {
+    const json::object* said = object_in(choice, part);
+    if (said != nullptr && !text_in(*said, "refusal").empty()) note_finish(Finish::refusal, usage);
+  }
+}
+
 }  // namespace
+
+void note_finish(Finish finish, Usage& usage) {
+  usage.finish = std::max(finish, usage.finish.value_or(Finish::stop));
+}
 
 std::optional<json::object> parse_answer(std::string_view text, json::storage_ptr memory) {
   json::parse_options options;
@@ -40,6 +60,9 @@ std::optional<json::object> parse_answer(std::string_view text, json::storage_pt
 void read_usage(const json::object& answer, Usage& usage) {
   if (const json::value* id = answer.if_contains("id"); id != nullptr && id->is_string()) {
     usage.response_id = std::string_view(id->get_string());
+  }
+  for (const json::value& choice : list_in(answer, "choices")) {
+    if (choice.is_object()) read_choice(choice.get_object(), usage);
   }
   if (const json::value* counts = answer.if_contains("usage");
       counts != nullptr && counts->is_object()) {

@@ -11,6 +11,9 @@
 
 namespace yardmaster::env {
 
+/// How an answer ended, the worse the later.
+enum class Finish { stop, length, refusal };
+
 /// What an answer says of itself.
 struct Usage {
   std::optional<std::uint64_t> input_tokens;
@@ -18,7 +21,11 @@ struct Usage {
   std::uint64_t cache_read_tokens = 0;   ///< of the input
   std::uint64_t cache_write_tokens = 0;  ///< of the input
   std::string response_id;
+  std::optional<Finish> finish;  ///< of several choices the worst; nothing: it has not said
 };
+
+/// Keeps the worse of what was known and this.
+void note_finish(Finish finish, Usage& usage);
 
 /// An answer or an event of one, parsed, in `memory`. Nothing: it is no JSON object.
 std::optional<boost::json::object> parse_answer(std::string_view text,

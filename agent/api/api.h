@@ -105,6 +105,8 @@ class Api {
   bool may_try_another(const ChatRun& run, const ChatAttempt& attempt) const;
   boost::asio::awaitable<void> know_whether_logged(ChatTarget& target);
   boost::asio::awaitable<void> record(ChatTarget& target, Outcome outcome, const env::Usage& usage);
+  void give_feedback(std::vector<replay::FeedbackItem> items);
+  void note_answer(const ChatRun& run, const ChatTarget& target);
   void price_outcome(const DecisionId& id, Outcome& outcome) const;
   void count_feedback(const std::vector<replay::FeedbackResult>& results);
   void count_upstream(const env::ModelSpec& model, bool success, double latency_us);

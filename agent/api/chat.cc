@@ -3,6 +3,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -211,6 +212,8 @@ asio::awaitable<void> Api::record(ChatTarget& target, Outcome outcome, const env
     target.load.used(0);
   }
   target.load.end();
+  if (usage.finish == env::Finish::length) metrics_of(*target.model).truncations.add();
+  if (usage.finish == env::Finish::refusal) metrics_of(*target.model).refusals.add();
   if (usage.input_tokens && !target.passed) {
     services_.tokens.observe(target.model->name, target.prompt_bytes, *usage.input_tokens);
   }
@@ -218,9 +221,15 @@ asio::awaitable<void> Api::record(ChatTarget& target, Outcome outcome, const env
     settle(target.decision.id, outcome);
     co_return;
   }
+  auto measured = implicit_feedback(services_.own_metrics, target.decision.id, outcome,
+                                    usage.finish.value_or(env::Finish::stop));
   const Status reported =
       co_await log_outcome(target.decision.id, std::move(outcome), usage.response_id);
-  if (!reported) spdlog::warn("an outcome is lost: {}", reported.error().message);
+  if (!reported) {
+    spdlog::warn("an outcome is lost: {}", reported.error().message);
+    co_return;
+  }
+  give_feedback(std::move(measured));
 }
 
 asio::awaitable<HttpResponse> Api::chat(HttpRequest request, Caller caller) {
@@ -278,11 +287,38 @@ asio::awaitable<HttpResponse> Api::answer_chat(ChatRun& run, ChatTarget target) 
   }
 }
 
+/// A query that is asked again says that the answer before did not do.
+void Api::note_answer(const ChatRun& run, const ChatTarget& target) {
+  if (!services_.regenerations || !target.logged || run.query.conversation == 0) return;
+  const ApiKey* key = run.options.hold.key();
+  std::string who = std::to_string(run.query.conversation);
+  for (const std::string_view part :
+       {std::string_view(key != nullptr ? key->name : ""), std::string_view(run.query.user),
+        std::string_view(run.options.session.given)}) {
+    who.append("/").append(part);
+  }
+  const auto before = services_.regenerations->note(who, target.decision.id, services_.clock());
+  if (!before) return;
+  metrics_of(*target.model).regenerations.add();
+  std::vector<replay::FeedbackItem> items;
+  for (const env::MetricSpec& metric : services_.own_metrics) {
+    if (metric.source != env::MetricSpec::Source::regeneration) continue;
+    replay::FeedbackItem& item = items.emplace_back();
+    item.target.id = before->str();
+    item.feedback.metric = metric.name;
+    item.feedback.value = std::min(1.0, metric.max);
+    item.feedback.judge = kOwnJudge;
+    item.feedback.time = services_.clock();
+  }
+  give_feedback(std::move(items));
+}
+
 HttpResponse Api::chat_response(ChatRun& run, ChatTarget target, ChatAttempt attempt) {
   HttpResponse response;
   if (attempt.failed()) {
     response = failure_response(run.failed);
   } else {
+    if (attempt.success()) note_answer(run, target);
     response.status = attempt.answer->status;
     response.content_type = attempt.answer->content_type;
     response.body = std::move(attempt.answer->body);

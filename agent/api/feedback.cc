@@ -1,5 +1,7 @@
 // POST /v1/outcomes and /v1/feedback: what came of decisions.
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -97,6 +99,17 @@ asio::awaitable<Status> Api::log_outcome(DecisionId id, Outcome outcome, std::st
   co_return stored;
 }
 
+/// What the daemon itself says of a decision. Nobody waits for it; where it is lost the log says
+/// so.
+void Api::give_feedback(std::vector<replay::FeedbackItem> items) {
+  if (items.empty()) return;
+  services_.store.append_feedback(std::move(items), [](std::vector<FeedbackResult> results) {
+    for (const FeedbackResult& each : results) {
+      if (each.error) spdlog::warn("a measured metric is lost: {}", each.error->message);
+    }
+  });
+}
+
 /// Tokens times prices, where the outcome tells tokens and no cost and the model has prices.
 void Api::price_outcome(const DecisionId& id, Outcome& outcome) const {
   if (outcome.cost_usd || !outcome.input_tokens || !outcome.output_tokens) return;
@@ -116,8 +129,10 @@ asio::awaitable<HttpResponse> Api::outcomes(HttpRequest request, Caller) {
   if (!read) co_return to_response(read.error());
   context_.metrics->unknown_fields.add(unknown);
   price_outcome(read->id, read->outcome);
+  auto measured = implicit_feedback(services_.own_metrics, read->id, read->outcome, {});
   const Status stored = co_await log_outcome(read->id, std::move(read->outcome), {});
   if (!stored) co_return to_response(stored.error());
+  give_feedback(std::move(measured));
   HttpResponse response;
   response.body = R"({"status":"stored"})";
   co_return response;

@@ -91,6 +91,10 @@ void add_models(const Services& services, std::vector<MetricFamily>& families) {
   MetricFamily retries =
       family("retries_total", "Calls made again to the same model, which had surely done nothing.",
              MetricType::Counter, {});
+  MetricFamily signals =
+      family("answer_signals_total",
+             "Answers that were cut for length, refused, or given to a query asked again.",
+             MetricType::Counter, {});
   MetricFamily open =
       family("circuit_open", "1 while the model is not called: it failed too often.",
              MetricType::Gauge, {});
@@ -114,6 +118,16 @@ void add_models(const Services& services, std::vector<MetricFamily>& families) {
     retries.metric.push_back(counter(
         total(services, [&](const auto& t) -> const Counter& { return t.models[i].retries; }),
         labels));
+    const auto signal = [&](const char* kind, Counter ServingMetrics::Model::*counted) {
+      Labels with_kind = labels;
+      with_kind.push_back({"signal", kind});
+      signals.metric.push_back(counter(
+          total(services, [&](const auto& t) -> const Counter& { return t.models[i].*counted; }),
+          std::move(with_kind)));
+    };
+    signal("truncation", &ServingMetrics::Model::truncations);
+    signal("refusal", &ServingMetrics::Model::refusals);
+    signal("regeneration", &ServingMetrics::Model::regenerations);
     const bool is_open = services.health.status(i, now).state == ModelHealth::State::open;
     open.metric.push_back(gauge(is_open ? 1 : 0, labels));
     latency.metric.push_back(histogram(
@@ -126,6 +140,7 @@ void add_models(const Services& services, std::vector<MetricFamily>& families) {
   families.push_back(std::move(errors));
   families.push_back(std::move(fallbacks));
   families.push_back(std::move(retries));
+  families.push_back(std::move(signals));
   families.push_back(std::move(open));
   families.push_back(std::move(latency));
   families.push_back(std::move(first_token));

@@ -13,6 +13,7 @@
 #include "agent/call_retry.h"
 #include "agent/data_directory.h"
 #include "agent/encoding_thread.h"
+#include "agent/implicit_signals.h"
 #include "agent/keys/daemon_keys.h"
 #include "agent/keys/wrong_keys.h"
 #include "agent/learner_thread.h"
@@ -66,6 +67,8 @@ struct Services {
   DataDirectory data;
   ModelHealth health;
   ModelLoad load;
+  std::vector<env::MetricSpec> own_metrics;      ///< that the daemon measures itself
+  std::unique_ptr<Regenerations> regenerations;  ///< nullptr: no metric is about them
   std::unique_ptr<Sessions> sessions;
   std::unique_ptr<AccessLog> access_log;  ///< nullptr: none
   std::vector<std::string> providers;     ///< of each model, for the gen_ai metrics

@@ -385,6 +385,8 @@ TEST(Config, MetricsNeedARange) {
               HasSubstr("feedback.metrics[0] has a min that is not below its max"));
   EXPECT_THAT(problems_of("feedback: {metrics: [{name: m, type: boolean, max: 5}]}\n"),
               HasSubstr("feedback.metrics[0] is boolean, which is 0 or 1"));
+  EXPECT_THAT(problems_of("feedback: {metrics: [{name: m, source: error}]}\n"),
+              HasSubstr("feedback.metrics[0] has a source of which less is better"));
   EXPECT_THAT(problems_of("feedback: {metrics: []}\n"), HasSubstr("feedback.metrics is empty"));
 }
 
