@@ -24,8 +24,8 @@ std::string logged(const LoggingConfig& config, spdlog::level::level_enum level,
   return out.str();
 }
 
-constexpr LoggingConfig kPlain{LoggingConfig::Level::info, false};
-constexpr LoggingConfig kJson{LoggingConfig::Level::info, true};
+const LoggingConfig kPlain{LoggingConfig::Level::info, false, {}};
+const LoggingConfig kJson{LoggingConfig::Level::info, true, {}};
 
 TEST(Logging, APlainLineHasTimeLevelAndMessage) {
   const std::string line = logged(kPlain, spdlog::level::warn, "the disk is full");
