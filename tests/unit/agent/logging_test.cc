@@ -52,9 +52,9 @@ TEST(Logging, WhatIsNoUtf8IsReplacedSoThatTheLineIsStillJson) {
 }
 
 TEST(Logging, WhatIsBelowTheLevelIsLeftOut) {
-  EXPECT_EQ(logged({LoggingConfig::Level::warn, false}, spdlog::level::info, "hello"), "");
-  EXPECT_NE(logged({LoggingConfig::Level::debug, false}, spdlog::level::debug, "hello"), "");
-  EXPECT_EQ(logged({LoggingConfig::Level::error, false}, spdlog::level::warn, "hello"), "");
+  EXPECT_EQ(logged({LoggingConfig::Level::warn, false, {}}, spdlog::level::info, "hello"), "");
+  EXPECT_NE(logged({LoggingConfig::Level::debug, false, {}}, spdlog::level::debug, "hello"), "");
+  EXPECT_EQ(logged({LoggingConfig::Level::error, false, {}}, spdlog::level::warn, "hello"), "");
 }
 
 }  // namespace
