@@ -6,6 +6,8 @@
 //   sessions   the daemon's default: a switch must gain more than the prompt cache that it loses
 //   free       every turn is a choice of its own
 //   never      a conversation never leaves the model of its first turn
+//   sessions, cost 45 and so on: as `sessions`, by a policy to which money counts more than in the
+//              reward that is printed: what sessions save is then taken as money, not as quality
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -27,7 +29,7 @@ constexpr std::size_t kConversations = 1500;
 constexpr double kDrift = 0.2;         // of a turn's subject
 constexpr double kSystemTokens = 800;  // instructions and tools, in every prompt
 constexpr double kBytesPerToken = 4;
-constexpr ObjectiveWeights kWeights{30, 0};
+constexpr ObjectiveWeights kWeights{30, 0};  // of the reward that is printed
 
 struct Means {
   double reward = 0, quality = 0, cost_usd = 0, switches = 0;
@@ -42,11 +44,17 @@ env::ModelSpec priced(const char* name, double input) {
   return model;
 }
 
+struct Way {
+  const char* name;
+  bool keeps;
+  double switch_margin;
+  double cost_weight;  ///< of the policy
+};
+
 /// One way of choosing, over the conversations of one seed.
 class Replay {
  public:
-  Replay(std::uint64_t seed, bool keeps, double switch_margin)
-      : world_(seed), rng_(seed), keeps_(keeps) {
+  Replay(std::uint64_t seed, const Way& way) : world_(seed), rng_(seed), keeps_(way.keeps) {
     policies::PolicyOptions options;
     options.dimension = encoder_->dimension();
     options.seed = seed;
@@ -55,8 +63,8 @@ class Replay {
         std::move(policies::make_learner(std::string(policies::kDefaultPolicy), options).value());
     agent::RouterSettings settings;
     settings.name = "auto";
-    settings.weights = kWeights;
-    settings.switch_margin = switch_margin;
+    settings.weights = {way.cost_weight, 0};
+    settings.switch_margin = way.switch_margin;
     router_.emplace(settings, pool_, *encoder_, tokens_);
   }
 
@@ -156,20 +164,22 @@ std::pair<double, double> interval(const std::vector<Means>& runs, double Means:
 
 int main(int argc, char** argv) {
   const int seeds = argc > 1 ? std::atoi(argv[1]) : 5;
-  std::printf("%-10s %16s %16s %22s %10s\n", "", "reward", "quality", "USD per 1,000 turns",
+  std::printf("%-18s %16s %16s %22s %10s\n", "", "reward", "quality", "USD per 1,000 turns",
               "switches");
-  for (const auto& [name, keeps, margin] :
-       {std::tuple{"sessions", true, 0.02}, std::tuple{"free", false, 0.0},
-        std::tuple{"never", true, std::numeric_limits<double>::infinity()}}) {
+  constexpr double kNever = std::numeric_limits<double>::infinity();
+  for (const Way& way :
+       {Way{"sessions", true, 0.02, kWeights.cost}, Way{"free", false, 0, kWeights.cost},
+        Way{"never", true, kNever, kWeights.cost}, Way{"sessions, cost 45", true, 0.02, 45},
+        Way{"sessions, cost 60", true, 0.02, 60}, Way{"sessions, cost 90", true, 0.02, 90}}) {
     std::vector<Means> runs;
     for (int seed = 0; seed < seeds; ++seed) {
       const auto number = static_cast<std::uint64_t>(seed);
-      runs.push_back(Replay(number, keeps, margin).run(number));
+      runs.push_back(Replay(number, way).run(number));
     }
     const auto [reward, reward_half] = interval(runs, &Means::reward);
     const auto [quality, quality_half] = interval(runs, &Means::quality);
     const auto [cost, cost_half] = interval(runs, &Means::cost_usd);
-    std::printf("%-10s %8.4f ± %.4f %8.4f ± %.4f %13.3f ± %.3f %9.1f%%\n", name, reward,
+    std::printf("%-18s %8.4f ± %.4f %8.4f ± %.4f %13.3f ± %.3f %9.1f%%\n", way.name, reward,
                 reward_half, quality, quality_half, 1000 * cost, 1000 * cost_half,
                 100 * interval(runs, &Means::switches).first);
   }
