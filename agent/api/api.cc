@@ -55,10 +55,11 @@ HttpResponse refusal_response(const AuthRefusal& refusal) {
   return response;
 }
 
-/// For a source that has sent too many wrong keys: what it sends now is not looked at.
+/// For one more wrong key of a source that has sent too many. Right ones are served all the same:
+/// many clients may share an address, and one that is set up wrongly must not stop the others.
 HttpResponse put_off(std::chrono::microseconds wait) {
   HttpResponse response = error_response(
-      429, "too many wrong API keys came from this address; send the right one a little later",
+      429, "too many wrong API keys came from this address, and this is another; send a right one",
       "too_many_wrong_keys");
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
   response.headers.emplace_back("Retry-After", std::to_string(seconds));
@@ -116,13 +117,13 @@ asio::awaitable<HttpResponse> Api::answer(const Endpoint& endpoint, HttpRequest 
   if (endpoint.scope) {
     const KeySet& keys = *context_.keys->current();
     const Timestamp now = services_.clock();
-    const auto wait = context_.wrong_keys.wait(request.source, now);
-    if (wait > wait.zero()) co_return put_off(wait);
     const std::string authorization = authorization_of(request);
     auto checked = keys.check(authorization, *endpoint.scope, now);
     if (!checked) {
       // One that leaves the key out, or sends one that was revoked, does not guess.
       const bool guessed = checked.error().code == kWrongKey && !authorization.empty();
+      const auto wait = context_.wrong_keys.wait(request.source, now);
+      if (guessed && wait > wait.zero()) co_return put_off(wait);
       if (guessed) context_.wrong_keys.add(request.source, now);
       co_return refusal_response(checked.error());
     }
