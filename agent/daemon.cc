@@ -176,7 +176,9 @@ void RunningDaemon::stop(std::chrono::milliseconds grace) {
   for (Retired& each : retired_) each.hurry(grace);
   if (generation_) generation_->drain(grace);
   for (Retired& each : retired_) each.join();
-  // Its answers go to the io threads, so it goes before they do.
+  // The threads end first, so that none comes to a store that is gone; what they had goes last,
+  // since the store's answers go there.
+  if (generation_) generation_->halt();
   store_.reset();
   if (generation_) generation_->join();
   retired_.clear();

@@ -84,12 +84,15 @@ class IoThread {
     return asio::co_spawn(io_, server_->drain(grace), asio::use_future);
   }
 
-  /// After this nothing of the thread runs; its objects may be destroyed.
-  void join() {
+  /// After this nothing of the thread runs, nor touches the store; the store's late answers come to
+  /// an io_context that stands still.
+  void halt() {
     if (!running()) return;
     work_.reset();
     io_.stop();
     thread_.join();
+    context_.log_waits->stop();
+    context_.sync_waits->stop();
   }
 
   std::uint16_t port() const { return server_->port(); }
@@ -251,8 +254,12 @@ void Generation::drain(std::chrono::milliseconds grace) {
   if (learner_) learner_->stop();
 }
 
+void Generation::halt() {
+  for (const auto& thread : threads_) thread->halt();
+}
+
 void Generation::join() {
-  for (const auto& thread : threads_) thread->join();
+  halt();
   threads_.clear();
 }
 

@@ -54,7 +54,11 @@ class Generation {
   /// /readyz says 503, requests under way finish (for up to `grace`), and the learner saves.
   void drain(std::chrono::milliseconds grace);
 
-  /// Ends its threads. The store must have answered everything, or be gone: its answers go to them.
+  /// Ends its threads, which touch the store no more. What the store still answers is dropped.
+  void halt();
+
+  /// halt(), and what the threads had goes. The store must have answered everything, or be gone:
+  /// its answers go there.
   void join();
 
  private:

@@ -3,9 +3,14 @@
 namespace yardmaster::agent {
 
 StoreWaits::~StoreWaits() {
-  release_store();
+  stop();
   const std::lock_guard lock(gate_->mutex);
   gate_->open = false;
+}
+
+void StoreWaits::stop() {
+  release_store();
+  store_ = nullptr;
 }
 
 void StoreWaits::watch(std::shared_ptr<Wait> wait) {
@@ -43,6 +48,7 @@ void StoreWaits::sweep() {
     const std::shared_ptr<Wait> wait = waits_.front();
     wait->settled = true;
     ++overdue_;
+    wait->tell();
     wait->resume();  // may go on to the next wait, and so change waits_
   }
   if (!waits_.empty() && !armed_) arm();
@@ -50,9 +56,10 @@ void StoreWaits::sweep() {
 
 /// Until the handlers that are ready now have run: what is posted runs behind them.
 void StoreWaits::hold_store() {
-  if (store_ == nullptr || std::exchange(holds_, true)) return;
-  store_->hold();
+  if (store_ == nullptr || holds_) return;
   boost::asio::post(executor_, [this] { release_store(); });
+  store_->hold();
+  holds_ = true;
 }
 
 void StoreWaits::release_store() {

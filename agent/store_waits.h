@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -30,6 +31,9 @@ class StoreWaits {
   template <class Value>
   class Pending;
 
+  template <class Value>
+  using Told = std::function<void(const std::optional<Value>&)>;
+
   /// `store`, if any, is held while the io_context runs what is ready now, so that all that starts
   /// meanwhile wakes its writer once.
   StoreWaits(boost::asio::any_io_executor executor, std::chrono::milliseconds limit,
@@ -38,27 +42,34 @@ class StoreWaits {
 
   /// Answers that come later find nobody, nor the io_context, which may go then.
   ~StoreWaits();
+  /// After the io thread's end and before the store's: nothing of the store is touched any more.
+  void stop();
+
   StoreWaits(const StoreWaits&) = delete;
   StoreWaits& operator=(const StoreWaits&) = delete;
 
   /// Calls `start` with a function that takes a Value and is called once, by any thread. While an
   /// answer is overdue it starts nothing, which would wait in the same queue: then there is no
-  /// answer, as when the limit passes, though the operation may then still succeed.
+  /// answer, as when the limit passes, though the operation may then still succeed. `told`, if any,
+  /// is called on the io thread as soon as the answer is there, or it is sure that none will be.
   template <class Value, class Start>
-  std::shared_ptr<Pending<Value>> begin(Start&& start) {
+  std::shared_ptr<Pending<Value>> begin(Start&& start, Told<Value> told = {}) {
     auto pending = std::make_shared<Pending<Value>>();
+    pending->told = std::move(told);
     if (overdue_ > 0) {
       pending->settled = true;
+      pending->tell();
       return pending;
     }
-    watch(pending);
     hold_store();
+    watch(pending);
     start([this, pending, gate = gate_](Value value) {
       const std::lock_guard lock(gate->mutex);
       if (!gate->open) return;
       boost::asio::post(executor_, [this, pending, value = std::move(value)]() mutable {
         if (!answered(*pending)) return;
         pending->value = std::move(value);
+        pending->tell();
         pending->resume();
       });
     });
@@ -102,6 +113,7 @@ class StoreWaits {
 
   struct Wait {
     virtual ~Wait() = default;
+    virtual void tell() = 0;
     void resume() {
       if (const auto waiting = std::move(waiter)) (*waiting)();
     }
@@ -140,7 +152,11 @@ template <class Value>
 class StoreWaits::Pending final : public Wait {
  private:
   friend StoreWaits;
+  void tell() override {
+    if (told) told(value);
+  }
   std::optional<Value> value;
+  Told<Value> told;
 };
 
 }  // namespace yardmaster::agent

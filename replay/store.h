@@ -150,8 +150,8 @@ class Store {
   virtual void import_record(DecisionRecord record, Done done) = 0;
 
   /// From hold() to release() what is appended waits in the queue, so that one who appends several
-  /// records wakes the writer once. Brief: any thread's hold holds up every thread's appends, up to
-  /// the writer's next look at the queue. Each hold() has one release().
+  /// records wakes the writer once. A hold is brief: others' appends wait for it too, or for a
+  /// release() of their own. Each hold() has one release().
   virtual void hold() = 0;
   virtual void release() = 0;
 

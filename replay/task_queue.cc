@@ -107,7 +107,8 @@ void TaskQueue::release() {
   bool wake = false;
   {
     const std::lock_guard lock(mutex_);
-    if (--holds_ == 0 && !tasks_.empty()) wake = std::exchange(taker_sleeps_, false);
+    --holds_;
+    if (!tasks_.empty()) wake = std::exchange(taker_sleeps_, false);
   }
   if (wake) filled_.notify_one();
 }

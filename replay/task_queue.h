@@ -62,7 +62,8 @@ class TaskQueue {
   /// Takes over `task`, or leaves it and says why not: unavailable, full or closed.
   Status push(Task& task);
 
-  /// From hold() to release() pushing does not wake the taker, which then finds all of it at once.
+  /// While someone holds, pushing does not wake the taker; each release() does, which then finds at
+  /// once all that was pushed, by others too.
   void hold();
   void release();
 

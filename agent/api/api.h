@@ -103,7 +103,7 @@ class Api {
   env::ChatCall make_call(ChatRun& run, const env::ModelSpec& model, const env::Upstream* upstream);
   boost::asio::awaitable<void> retry_call(ChatRun& run, ChatTarget& target, ChatAttempt& attempt);
   bool may_try_another(const ChatRun& run, const ChatAttempt& attempt) const;
-  boost::asio::awaitable<void> know_whether_logged(ChatTarget& target);
+  boost::asio::awaitable<void> know_whether_logged(const ChatRun& run, ChatTarget& target);
   boost::asio::awaitable<void> record(ChatTarget& target, Outcome outcome, const env::Usage& usage);
   void give_feedback(std::vector<replay::FeedbackItem> items);
   void note_answer(const ChatRun& run, const ChatTarget& target);

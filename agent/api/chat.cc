@@ -103,6 +103,8 @@ Result<Api::ChatTarget> Api::choose_routed(ChatRun& run) {
 /// Another model, by a decision of its own among those that are left: so the failure stays what
 /// came of the first decision, and the second has the probabilities that it was drawn with.
 Result<Api::ChatTarget> Api::choose_next(ChatRun& run, const ChatTarget& failed) {
+  // The flag is only ever set here: a slow encoder may have set it too.
+  if (!failed.logged) run.options.baseline_only = true;
   std::vector<std::string>& down = run.options.down;
   down = unavailable_models(run.query);
   down.resize(services_.pool.models().size());
@@ -195,12 +197,13 @@ bool Api::may_try_another(const ChatRun& run, const ChatAttempt& attempt) const 
          SteadyClock::now() < run.deadline;
 }
 
-/// The answer says nothing of the decision before the log has it. A store that fails meanwhile has
-/// let one decision explore unlogged; from then on the baseline answers.
-asio::awaitable<void> Api::know_whether_logged(ChatTarget& target) {
+/// The answer says nothing of the decision before the log has it. A store that fails has let those
+/// explore unlogged that were decided before it said so; from then on the baseline answers.
+asio::awaitable<void> Api::know_whether_logged(const ChatRun& run, ChatTarget& target) {
   if (target.log == nullptr) co_return;
   target.logged = (co_await finish_log(std::move(target.log))).has_value();
-  const bool counted = target.decision.features.values.empty();
+  // A decision without features has been counted; a named model has not.
+  const bool counted = run.service != nullptr && target.decision.features.values.empty();
   if (!target.logged && !counted) context_.metrics->degraded.add();
 }
 
@@ -271,7 +274,7 @@ asio::awaitable<HttpResponse> Api::serve(HttpRequest request, Caller caller, env
 asio::awaitable<HttpResponse> Api::answer_chat(ChatRun& run, ChatTarget target) {
   while (true) {
     ChatAttempt attempt = co_await call_model(run, target);
-    co_await know_whether_logged(target);
+    co_await know_whether_logged(run, target);
     if (!attempt.stream) {
       count_call(run.route, *target.model, gen_ai_call_of(attempt));
       Outcome outcome = outcome_of(attempt, services_.clock());

@@ -161,18 +161,22 @@ void Api::count_choice(const env::ModelSpec& model, bool degraded) {
 }
 
 Api::PendingLog Api::begin_log(Decision decision) {
-  return context_.log_waits->begin<Status>([&](std::function<void(Status)> done) {
+  const auto start = [&](std::function<void(Status)> done) {
     services_.store.append_decision(std::move(decision), std::move(done));
-  });
+  };
+  // As soon as it is known, since whoever waits for it may first wait for a model.
+  const auto told = [this](const std::optional<Status>& answer) {
+    const bool logged = answer && *answer;
+    services_.store_failed.store(!logged, std::memory_order_relaxed);
+    if (logged) services_.decisions.fetch_add(1, std::memory_order_relaxed);
+  };
+  return context_.log_waits->begin<Status>(start, told);
 }
 
 /// What became of the decision in the log.
 asio::awaitable<Status> Api::finish_log(PendingLog log) {
   auto answer = co_await StoreWaits::finish(std::move(log));
-  const Status logged = answer ? std::move(*answer) : Status(fail(store_overdue()));
-  services_.store_failed.store(!logged, std::memory_order_relaxed);
-  if (logged) services_.decisions.fetch_add(1, std::memory_order_relaxed);
-  co_return logged;
+  co_return answer ? std::move(*answer) : Status(fail(store_overdue()));
 }
 
 asio::awaitable<HttpResponse> Api::route(HttpRequest request, Caller caller) {
