@@ -20,8 +20,8 @@ tl::unexpected<Error> lacks_part(Family family, const std::string& which) {
 
 }  // namespace
 
-Status check_coverage(const Database::View& view, Family family, std::uint64_t first,
-                      std::uint64_t last) {
+Result<bool> check_coverage(const Database::View& view, Family family, std::uint64_t first,
+                            std::uint64_t last) {
   rocksdb::ColumnFamilyMetaData tables;
   view.db().GetColumnFamilyMetaData(view.handle(family), &tables);
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
@@ -31,7 +31,9 @@ Status check_coverage(const Database::View& view, Family family, std::uint64_t f
     }
   }
   std::sort(ranges.begin(), ranges.end());
-  std::uint64_t next = first;  // the first that no table looked at so far may hold
+  const bool from_first = ranges.empty() || ranges.front().first <= first;
+  // The first that no table looked at so far may hold.
+  std::uint64_t next = from_first ? first : ranges.front().first;
   for (const auto& [smallest, largest] : ranges) {
     if (smallest > next) break;
     next = std::max(next, largest + 1);
@@ -40,7 +42,7 @@ Status check_coverage(const Database::View& view, Family family, std::uint64_t f
   const bool beyond = std::any_of(ranges.begin(), ranges.end(),
                                   [&](const auto& range) { return range.second > last + 1; });
   if (beyond) return lacks_part(Family::meta, "which counts fewer than there are");
-  if (next > last) return {};
+  if (next > last) return from_first;
   return lacks_part(family, "from number " + std::to_string(next) + " of " + std::to_string(last));
 }
 

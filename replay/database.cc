@@ -46,9 +46,6 @@ rocksdb::DBOptions database_options(const Database::Options& options, rocksdb::E
   out.env = env;
   out.create_if_missing = true;
   out.create_missing_column_families = true;
-  // A log may end in the middle of a record, as a crash leaves it. A record that is damaged is
-  // refused: the default drops it in silence with all that comes after it, acknowledged or not.
-  out.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   out.db_write_buffer_size = 2 * options.write_buffer_bytes;
   out.max_total_wal_size = 4 * options.write_buffer_bytes;
   out.max_bgerror_resume_count = 0;
@@ -153,6 +150,16 @@ Error open_error(const rocksdb::Status& status, const std::filesystem::path& dir
   return to_error(status, "opening the replay store in '" + directory.string() + "'");
 }
 
+/// Where another process has the store open its logs are not looked at: opening says so.
+Status check_closed_logs(const Database::Options& options) {
+  rocksdb::Env* env = base_env(options);
+  rocksdb::FileLock* lock = nullptr;
+  if (!env->LockFile((options.directory / "LOCK").string(), &lock).ok()) return {};
+  Status whole = check_logs(options.directory);
+  env->UnlockFile(lock).PermitUncheckedError();
+  return whole;
+}
+
 /// The write-ahead logs in a database's directory.
 std::set<std::filesystem::path> log_files(const std::filesystem::path& directory) {
   std::set<std::filesystem::path> logs;
@@ -194,7 +201,7 @@ Result<std::unique_ptr<Database>> Database::open(Options options) {
                                    "': " + error.message() + "; create it or use another");
   }
   if (Status format = check_format(options, false); !format) return fail(format.error());
-  if (Status whole = check_logs(options.directory); !whole) return fail(whole.error());
+  if (Status whole = check_closed_logs(options); !whole) return fail(whole.error());
   std::unique_ptr<Database> database(new Database(std::move(options), false));
   if (Status opened = database->open_now(); !opened) return fail(opened.error());
   return database;

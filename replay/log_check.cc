@@ -1,6 +1,7 @@
 #include "replay/log_check.h"
 
 #include <algorithm>
+#include <boost/crc.hpp>
 #include <charconv>
 #include <cstdint>
 #include <fstream>
@@ -18,6 +19,7 @@ namespace {
 constexpr std::size_t kBlockBytes = 32u << 10;
 constexpr std::size_t kHeaderBytes = 7;  // checksum, length, type
 constexpr std::size_t kBatchHeaderBytes = 12;
+constexpr std::size_t kSectorBytes = 512;
 enum Type : std::uint8_t { kNone, kFull, kFirst, kMiddle, kLast };
 
 /// The logs by their number, which is the order in which they were written.
@@ -46,7 +48,8 @@ class Walk {
       const auto size = static_cast<std::size_t>(file.gcount());
       const auto bad = take_block(std::string_view(block).substr(0, size));
       if (!bad) continue;
-      if (only_zeros_follow(file, std::string_view(block).substr(*bad, size - *bad))) return {};
+      if (zeros_follow(file, std::string_view(block).substr(bad_from_, size - bad_from_)))
+        return {};
       return fail(ErrorCode::corrupt, "the replay store's log " + path.string() +
                                           " lacks something at byte " + std::to_string(at + *bad) +
                                           " that others follow; restore a backup");
@@ -69,8 +72,17 @@ class Walk {
       const std::uint8_t type = header.take_byte();
       const std::size_t end = at + kHeaderBytes + length;
       const bool begins = type == kFull || type == kFirst;
+      bad_from_ = at;
       if (type == kNone || type > kLast || end > kBlockBytes || begins == in_record_) return at;
       if (end > block.size()) return std::nullopt;
+      if (!matches_checksum(block.substr(at, kHeaderBytes + length))) {
+        // Torn if what was to be its end was never written: whole sectors of zeros, to the log's
+        // end.
+        const std::size_t sectors = block.substr(at, kHeaderBytes + length).find_last_not_of('\0');
+        bad_from_ = (at + sectors) / kSectorBytes * kSectorBytes + kSectorBytes;
+        if (bad_from_ >= end) bad_from_ = at;
+        return at;
+      }
       if (begins) record_.clear();
       if (record_.size() < kBatchHeaderBytes) {
         record_ += block.substr(at + kHeaderBytes, std::min(length, kBatchHeaderBytes));
@@ -93,7 +105,16 @@ class Walk {
     return follows;
   }
 
-  static bool only_zeros_follow(std::ifstream& file, std::string_view rest) {
+  static bool matches_checksum(std::string_view fragment) {
+    boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc32c;
+    const std::size_t type = kHeaderBytes - 1;
+    crc32c.process_bytes(fragment.data() + type, fragment.size() - type);
+    const std::uint32_t crc = crc32c.checksum();
+    const std::uint32_t masked = ((crc >> 15) | (crc << 17)) + 0xa282ead8U;
+    return ByteReader(fragment).take_fixed32() == masked;
+  }
+
+  static bool zeros_follow(std::ifstream& file, std::string_view rest) {
     if (rest.find_first_not_of('\0') != std::string_view::npos) return false;
     for (int byte = file.get(); file; byte = file.get()) {
       if (byte != 0) return false;
@@ -104,6 +125,7 @@ class Walk {
   std::optional<std::uint64_t> next_;  ///< the sequence number of the next record
   std::string record_;                 ///< the beginning of the one under way
   bool in_record_ = false;
+  std::size_t bad_from_ = 0;  ///< in the block: from here on a crash leaves zeros alone
 };
 
 }  // namespace

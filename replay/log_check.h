@@ -6,11 +6,11 @@
 
 namespace yardmaster::replay {
 
-/// Walks the write-ahead logs of a database that nobody has open, and checks that each record is
-/// followed by the next one by RocksDB's sequence numbers. A log may end in the middle of a record
-/// or in zeros, as a crash leaves it, if the next log goes on from there. RocksDB itself passes in
-/// silence over a piece that is missing before that; what is wrong inside a record its checksums
-/// tell. Fails with corrupt, and names the file and the place.
+/// Walks the write-ahead logs of a database that nobody has open, and checks that each record has
+/// its checksum and is followed by the next one by RocksDB's sequence numbers. A log may end in the
+/// middle of a record, or in whole sectors of zeros, as a crash or a power cut leaves it, if the
+/// next log goes on from there. RocksDB itself drops in silence what follows a damaged record.
+/// Fails with corrupt, and names the file and the place.
 Status check_logs(const std::filesystem::path& directory);
 
 }  // namespace yardmaster::replay

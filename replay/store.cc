@@ -78,13 +78,13 @@ class ReadableStore : public Store {
 
 /// A store that has just been opened holds what its counters say.
 Status check_whole(const Database::View& view, const Counters& counters) {
-  Status decisions =
+  const auto decisions =
       check_coverage(view, Family::decisions, counters.first_decision, counters.decisions);
-  if (!decisions) return decisions;
-  Status rows = check_coverage(view, Family::train, counters.first_row, counters.rows);
-  if (!rows) return rows;
+  if (!decisions) return fail(decisions.error());
+  const auto rows = check_coverage(view, Family::train, counters.first_row, counters.rows);
+  if (!rows) return fail(rows.error());
   // Nothing was removed yet, so the tables hold one entry for each outcome and value.
-  if (counters.first_decision > 1) return {};
+  if (counters.first_decision > 1 || !*decisions) return {};
   return check_entries(view, Family::feedback, counters.outcomes + counters.feedback);
 }
 

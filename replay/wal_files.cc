@@ -1,5 +1,6 @@
 #include "replay/wal_files.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace yardmaster::replay {
@@ -60,18 +61,41 @@ rocksdb::IOStatus WalFiles::NewWritableFile(const std::string& name,
                                             const rocksdb::FileOptions& options,
                                             std::unique_ptr<rocksdb::FSWritableFile>* file,
                                             rocksdb::IODebugContext* context) {
-  const bool is_log = name.ends_with(".log") && name.starts_with(directory_) &&
-                      name.find_last_of('/') == directory_.size();
+  const bool log = is_log(name);
   // A power cut may take from the older logs nothing that the new one's records build on.
-  if (is_log) {
+  if (log) {
     if (const auto synced = sync(); !synced.ok()) return synced;
   }
   const auto status = target()->NewWritableFile(name, options, file, context);
-  if (!status.ok() || !is_log) return status;
+  if (!status.ok() || !log) return status;
   *file = std::make_unique<Log>(std::move(*file), logs_);
   const std::lock_guard lock(logs_->mutex);
   logs_->directory_unsynced = true;
   return status;
+}
+
+bool WalFiles::is_log(std::string_view name) const {
+  return name.ends_with(".log") && name.starts_with(directory_) &&
+         name.find_last_of('/') == directory_.size();
+}
+
+rocksdb::IOStatus WalFiles::DeleteFile(const std::string& name, const rocksdb::IOOptions& options,
+                                       rocksdb::IODebugContext* context) {
+  if (is_log(name)) {
+    std::vector<std::string> names;
+    const auto listed = target()->GetChildren(directory_, options, &names, context);
+    if (!listed.ok()) return listed;
+    // Numbers of one width, so the order of the names is that of the logs; an older one that cannot
+    // be removed keeps this one.
+    std::sort(names.begin(), names.end());
+    const std::string own = name.substr(directory_.size() + 1);
+    for (const std::string& each : names) {
+      if (!each.ends_with(".log") || each.size() != own.size() || each >= own) continue;
+      const auto removed = target()->DeleteFile(directory_ + "/" + each, options, context);
+      if (!removed.ok() && !removed.IsNotFound() && !removed.IsPathNotFound()) return removed;
+    }
+  }
+  return target()->DeleteFile(name, options, context);
 }
 
 rocksdb::IOStatus WalFiles::sync() {

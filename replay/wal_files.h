@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,11 +30,19 @@ class WalFiles final : public rocksdb::FileSystemWrapper {
                                     std::unique_ptr<rocksdb::FSWritableFile>* file,
                                     rocksdb::IODebugContext* context) override;
 
+  /// With a log the older ones go first: RocksDB removes the newest first, and a crash in between
+  /// would leave a hole among them. It only removes those whose records are all in tables, and then
+  /// all older ones are so too.
+  rocksdb::IOStatus DeleteFile(const std::string& name, const rocksdb::IOOptions& options,
+                               rocksdb::IODebugContext* context) override;
+
   /// Puts on the disk all that was written to the logs before the call.
   rocksdb::IOStatus sync();
 
  private:
   class Log;
+
+  bool is_log(std::string_view name) const;
 
   /// The logs that are open. Its lock is held during a sync, so that no log is closed under it;
   /// writes do not take it.

@@ -212,9 +212,11 @@ void Writer::settle(Owed& owed, const Status& written) {
 void Writer::end_housekeeping(const Status& status) {
   housekeeping_ = false;
   if (std::exchange(removed_, false) && status) {
+    // The files go at once, so what says that they may must not be lost by a power cut. A failure
+    // leaves the space to compaction.
+    const Status known = database_.sync();
     const auto view = database_.view();
-    // A failure leaves the space to compaction.
-    if (view) static_cast<void>(drop_removed_files(*view, ledger_.counters()).has_value());
+    if (known && view) static_cast<void>(drop_removed_files(*view, ledger_.counters()).has_value());
   }
   const Status result = status ? std::exchange(house_status_, {}) : status;
   if (!result) health_.note(result.error().message);

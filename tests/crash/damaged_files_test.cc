@@ -138,5 +138,32 @@ TEST_F(DamagedFiles, AreNoticedOrHarmNothing) {
   EXPECT_GT(noticed, rounds / 4) << "damage that is never noticed was none";
 }
 
+TEST_F(DamagedFiles, ALogWhoseEndWasNeverWrittenIsTakenUpToThere) {
+  const std::uint64_t seed = crash::seed(7);
+  Rng rng(seed);
+  const fs::path sound = dir_.path() / "sound";
+  ASSERT_NO_FATAL_FAILURE(make_store(sound));
+  for (int round = 0; round < 20 && !HasFailure(); ++round) {
+    const fs::path copy = dir_.path() / "copy";
+    fs::remove_all(copy);
+    fs::copy(sound, copy);
+    fs::path log;
+    for (const fs::path& file : files_of(copy)) {
+      if (file.extension() == ".log") log = file;
+    }
+    ASSERT_FALSE(log.empty());
+    // As a power cut leaves a file whose length was written before its last sectors.
+    const std::uint64_t size = fs::file_size(log);
+    const std::uint64_t from = rng.below(size) / 512 * 512;
+    SCOPED_TRACE("seed " + std::to_string(seed) + ": zeros from " + std::to_string(from));
+    std::fstream bytes(log, std::ios::binary | std::ios::in | std::ios::out);
+    bytes.seekp(static_cast<std::streamoff>(from));
+    const std::string zeros(size - from, '\0');
+    bytes.write(zeros.data(), static_cast<std::streamsize>(zeros.size()));
+    bytes.close();
+    EXPECT_TRUE(check(copy, true));
+  }
+}
+
 }  // namespace
 }  // namespace yardmaster
