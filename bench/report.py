@@ -7,12 +7,14 @@ import pathlib
 TARGETS_NOTE = (
     "Targets are for two cores that nothing else uses, of a machine whose bare echo answers some "
     "150,000 requests a second at 64 connections: compare the echo below, and judge by the ratios. "
-    "Where the time of /v1/route goes, by `perf` (2026-11-27): a fifth of the processor time decides "
-    "(encoding .11 with WordPiece .09, scores .05 to .10, Thompson sampling .05), a quarter is the "
-    "store's thread (RocksDB's write .12, joins and names .10), a sixth is system calls, a tenth "
-    "memory allocation, the rest Asio's coroutines and Beast. Scores were .36 until means came "
-    "precomputed with a snapshot and deviations only with an explanation: 295 us a request became "
-    "144 in the same circumstances.")
+    "What made requests cheaper, in microseconds of processor time each at 64 connections: means that "
+    "come precomputed with a snapshot, and deviations only with an explanation (/v1/route 295 to 144); "
+    "then mimalloc, a turn of the io thread that wakes the store's writer once, the decision written "
+    "while the model is called, and probabilities computed sixteen nodes at a time (/v1/route 147 to "
+    "110, chat 253 to 143). By callgrind (2026-11-27) a chat completion is 380,000 instructions of "
+    "ours before the last of these: deciding .60, of which encoding .20 and Thompson sampling .32; the "
+    "store's thread .17, JSON .08. A fifth of the time is system calls. Ready takes .7 s, of which LibTorch's own loading is nearly all: `yardmaster "
+    "--version` takes as long.")
 
 
 def us(value):
