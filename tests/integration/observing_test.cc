@@ -39,7 +39,9 @@ class Observing : public test::FlakyModelFixture {
             events += "0\r\n\r\n";
           }
           peer.send(kStreamHead + events);
-          peer.close();
+          // A connection that is closed after a whole answer may have carried the next call
+          // already, which then comes again and is counted twice.
+          if (request != 1) peer.close();
         },
         "", more);
   }
