@@ -38,6 +38,17 @@ std::optional<double> measured(Source source, const Outcome& outcome,
 
 }  // namespace
 
+replay::FeedbackItem own_feedback(const env::MetricSpec& metric, const DecisionId& id, double value,
+                                  Timestamp now) {
+  replay::FeedbackItem item;
+  item.target = {replay::FeedbackTarget::Kind::decision, id.str()};
+  item.feedback.metric = metric.name;
+  item.feedback.value = value;
+  item.feedback.judge = kOwnJudge;
+  item.feedback.time = now;
+  return item;
+}
+
 std::vector<replay::FeedbackItem> implicit_feedback(std::span<const env::MetricSpec> metrics,
                                                     const DecisionId& id, const Outcome& outcome,
                                                     std::optional<env::Finish> finish) {
@@ -46,13 +57,8 @@ std::vector<replay::FeedbackItem> implicit_feedback(std::span<const env::MetricS
   for (const env::MetricSpec& metric : metrics) {
     const auto value = measured(metric.source, outcome, finish);
     if (!value) continue;
-    replay::FeedbackItem item;
-    item.target = {replay::FeedbackTarget::Kind::decision, id.str()};
-    item.feedback.metric = metric.name;
-    item.feedback.value = std::clamp(*value, metric.min, metric.max);
-    item.feedback.judge = kOwnJudge;
-    item.feedback.time = outcome.time;
-    items.push_back(std::move(item));
+    items.push_back(
+        own_feedback(metric, id, std::clamp(*value, metric.min, metric.max), outcome.time));
   }
   return items;
 }

@@ -20,6 +20,10 @@ namespace yardmaster::agent {
 /// The judge of feedback that the daemon gives itself.
 inline constexpr char kOwnJudge[] = "yardmaster";
 
+/// Feedback of the daemon's own on a decision.
+replay::FeedbackItem own_feedback(const env::MetricSpec& metric, const DecisionId& id, double value,
+                                  Timestamp now);
+
 /// What an outcome says of the metrics that the daemon measures itself, as feedback for its
 /// decision. `finish`: how the answer ended; nothing where nobody looked (/v1/outcomes). A failure
 /// says `error` alone, since its quality is 0 whatever else there is; a refusal of the client's own

@@ -8,9 +8,6 @@
 namespace yardmaster::env {
 namespace {
 
-constexpr std::string_view kMiniLm = "minilm:";
-constexpr std::string_view kStatic = "static:";
-
 Result<std::unique_ptr<Encoder>> make_static(const std::string& path) {
   auto table = path.empty() ? StaticTable::parse(builtin_static_table(), "the built-in table")
                             : StaticTable::read(path);
@@ -38,9 +35,9 @@ Result<std::unique_ptr<Encoder>> make_encoder(std::string_view name, const Encod
     return make_static(files.asset_directory.empty() ? ""
                                                      : files.asset_directory + "/static_v1.bin");
   }
-  if (name.starts_with(kStatic)) return make_static(std::string(name.substr(kStatic.size())));
-  auto minilm =
-      MiniLmEncoder::open(std::string(name.substr(kMiniLm.size())), files.cache_directory);
+  const std::string path(encoder_path(name));
+  if (name.starts_with("static:")) return make_static(path);
+  auto minilm = MiniLmEncoder::open(path, files.cache_directory);
   if (!minilm) return fail(minilm.error());
   return std::move(*minilm);
 }

@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
-#include <set>
 #include <system_error>
 
 #include "base/failpoint.h"
@@ -160,16 +159,6 @@ Status check_closed_logs(const Database::Options& options) {
   return whole;
 }
 
-/// The write-ahead logs in a database's directory.
-std::set<std::filesystem::path> log_files(const std::filesystem::path& directory) {
-  std::set<std::filesystem::path> logs;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
-    if (entry.path().extension() == ".log") logs.insert(entry.path());
-  }
-  return logs;
-}
-
 }  // namespace
 
 Error to_error(const rocksdb::Status& status, std::string_view doing) {
@@ -250,7 +239,7 @@ Status Database::open_secondary() {
   constexpr int kAttempts = 50;
   rocksdb::Status status;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const std::set<std::filesystem::path> logs_before = log_files(options_.directory);
+    const auto logs_before = logs_of(options_.directory);
     rocksdb::DB* db = nullptr;
     status = rocksdb::DB::OpenAsSecondary(options, options_.directory.string(), scratch,
                                           families(options_), &handles_, &db);
@@ -259,7 +248,7 @@ Status Database::open_secondary() {
       continue;
     }
     db_.reset(db);
-    const std::set<std::filesystem::path> logs_after = log_files(options_.directory);
+    const auto logs_after = logs_of(options_.directory);
     if (std::includes(logs_after.begin(), logs_after.end(), logs_before.begin(),
                       logs_before.end())) {
       return {};

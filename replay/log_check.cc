@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <boost/crc.hpp>
 #include <charconv>
-#include <cstdint>
 #include <fstream>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,19 +19,6 @@ constexpr std::size_t kHeaderBytes = 7;  // checksum, length, type
 constexpr std::size_t kBatchHeaderBytes = 12;
 constexpr std::size_t kSectorBytes = 512;
 enum Type : std::uint8_t { kNone, kFull, kFirst, kMiddle, kLast };
-
-/// The logs by their number, which is the order in which they were written.
-std::map<std::uint64_t, std::filesystem::path> logs_of(const std::filesystem::path& directory) {
-  std::map<std::uint64_t, std::filesystem::path> logs;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
-    const std::string name = entry.path().filename().string();
-    std::uint64_t number = 0;
-    const auto end = std::from_chars(name.data(), name.data() + name.size(), number).ptr;
-    if (std::string_view(end) == ".log") logs[number] = entry.path();
-  }
-  return logs;
-}
 
 /// Goes through the records of one log after the other.
 class Walk {
@@ -129,6 +114,18 @@ class Walk {
 };
 
 }  // namespace
+
+std::map<std::uint64_t, std::filesystem::path> logs_of(const std::filesystem::path& directory) {
+  std::map<std::uint64_t, std::filesystem::path> logs;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
+    const std::string name = entry.path().filename().string();
+    std::uint64_t number = 0;
+    const auto end = std::from_chars(name.data(), name.data() + name.size(), number).ptr;
+    if (std::string_view(end) == ".log") logs[number] = entry.path();
+  }
+  return logs;
+}
 
 Status check_logs(const std::filesystem::path& directory) {
   Walk walk;

@@ -306,12 +306,7 @@ void Api::note_answer(const ChatRun& run, const ChatTarget& target) {
   std::vector<replay::FeedbackItem> items;
   for (const env::MetricSpec& metric : services_.own_metrics) {
     if (metric.source != env::MetricSpec::Source::regeneration) continue;
-    replay::FeedbackItem& item = items.emplace_back();
-    item.target.id = before->str();
-    item.feedback.metric = metric.name;
-    item.feedback.value = std::min(1.0, metric.max);
-    item.feedback.judge = kOwnJudge;
-    item.feedback.time = services_.clock();
+    items.push_back(own_feedback(metric, *before, std::min(1.0, metric.max), services_.clock()));
   }
   give_feedback(std::move(items));
 }

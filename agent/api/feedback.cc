@@ -23,7 +23,6 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t kMaxFeedbackItems = 1000;
-constexpr std::size_t kMaxIdBytes = 256;
 
 using replay::FeedbackItem;
 using replay::FeedbackResult;

@@ -4,6 +4,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <map>
+#include <set>
 #include <string>
 
 #include "agent/api/api.h"
@@ -35,14 +36,14 @@ using Report = std::map<std::string, OfKey>;
 Result<Report> make_report(const replay::Store& store) {
   Report report;
   const Status read = store.for_each_decision(1, [&](const DecisionRecord& record) {
-    std::map<std::string_view, bool> counted;
+    std::set<std::string_view> counted;
     for (const Feedback& item : record.feedback) {
       OfKey& key = report[item.key_scope];
       Said& said = key.metrics[item.metric];
       ++said.values;
       said.sum += item.value;
       key.newest = std::max(key.newest, item.time);
-      if (!std::exchange(counted[item.key_scope], true)) ++key.decisions;
+      if (counted.insert(item.key_scope).second) ++key.decisions;
     }
     return true;
   });

@@ -11,7 +11,6 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::size_t kMaxIdBytes = 256;
 constexpr std::size_t kMaxCommentBytes = 4096;
 
 using replay::FeedbackItem;

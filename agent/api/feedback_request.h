@@ -12,6 +12,9 @@
 /// What the bodies of /v1/outcomes and /v1/feedback say. Pure functions; any thread.
 namespace yardmaster::agent {
 
+/// Of the ids that clients choose.
+inline constexpr std::size_t kMaxIdBytes = 256;
+
 /// A body of /v1/outcomes.
 struct OutcomeRequest {
   DecisionId id;

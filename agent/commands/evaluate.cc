@@ -122,6 +122,10 @@ Result<Evaluated> evaluate_log(const EvaluateArguments& arguments, const Setting
   }
   bar.finish();
   out.values = evaluator->values();
+  // A log of decisions that the policy made itself observed nothing.
+  std::erase_if(out.values, [](const PolicyValue& value) {
+    return value.policy == kObserved && value.estimate.decisions() == 0;
+  });
   return out;
 }
 

@@ -81,17 +81,16 @@ Status Evaluator::judge(const Decision& decision, const TrainingRow& row) {
     std::fill(target_.begin(), target_.end(), 0.0);
     target_[choice] = 1;
   };
-  choose(decision.chosen);
-  const std::vector<double> certain = target_;
   PolicyValue& observed = values_[next++];
+  // What was done is known: the expectations drop out when the choice is the certain one.
+  choose(decision.chosen);
+  add(values_[next++], decision, target_, seen);
   if (const auto watched = index_of(decision, decision.would_choose)) {
     // The policy's draw was not served, so nothing but the baseline could be chosen.
+    const std::vector<double> certain = target_;
     choose(*watched);
     add(observed, decision, certain, seen);
   }
-  // What was done is known: the expectations drop out when the choice is the certain one.
-  choose(decision.chosen);
-  add(values_[next++], decision, certain, seen);
   for (const env::ModelSpec& model : pool_.models()) {
     if (const auto candidate = index_of(decision, model.name)) {
       choose(*candidate);

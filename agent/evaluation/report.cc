@@ -20,9 +20,6 @@ bool is_baseline(const PolicyValue& value) {
   return value.policy == "logged" || value.policy.starts_with("fixed:");
 }
 
-/// Only `observed` may have nothing to say.
-bool says_something(const PolicyValue& value) { return value.estimate.decisions() > 0; }
-
 /// Shares of the models, the most chosen first.
 std::vector<std::pair<std::string, double>> shares_of(const PolicyValue& value) {
   std::vector<std::pair<std::string, double>> shares(value.choices.begin(), value.choices.end());
@@ -48,10 +45,10 @@ void print_observed(std::ostream& out, const PolicyValue& value) {
     separator = ", ";
   }
   const double served = estimate.cost_usd() - cost.mean;
-  out << format("; against what was served: quality %+.4f (%+.4f to %+.4f), ", quality.mean,
-                quality.mean - quality.half, quality.mean + quality.half)
-      << format("USD/1000 %+.4f (%+.4f to %+.4f)", 1000 * cost.mean, 1000 * (cost.mean - cost.half),
-                1000 * (cost.mean + cost.half));
+  const Interval cost_of_1000{1000 * cost.mean, 1000 * cost.half};
+  out << format("; against what was served: quality %+.4f (", quality.mean)
+      << interval("%+.4f to %+.4f", quality) << format("), USD/1000 %+.4f (", cost_of_1000.mean)
+      << interval("%+.4f to %+.4f", cost_of_1000) << ')';
   if (served > 0) out << format(", %+.1f%%", 100 * cost.mean / served);
   out << '\n';
 }
@@ -59,7 +56,6 @@ void print_observed(std::ostream& out, const PolicyValue& value) {
 /// What stands between the reader and the figures.
 void print_cautions(std::ostream& out, std::span<const PolicyValue> values) {
   for (const PolicyValue& value : values) {
-    if (!says_something(value)) continue;
     const OffPolicyEstimate& estimate = value.estimate;
     if (estimate.unsupported_share() >= kUnsupportedTold) {
       out << value.policy
@@ -87,7 +83,6 @@ void print_values(std::ostream& out, std::span<const PolicyValue> values) {
                 "gain over logged", "quality", "USD/1000", "last 1/4", "snips", "effective");
   bool ruled = false;
   for (const PolicyValue& value : values) {
-    if (!says_something(value)) continue;
     if (is_baseline(value) && !ruled) {
       out << std::string(width + 99, '-') << '\n';
       ruled = true;
@@ -101,7 +96,7 @@ void print_values(std::ostream& out, std::span<const PolicyValue> values) {
                   estimate.snips_reward(), estimate.effective_decisions());
   }
   for (const PolicyValue& value : values) {
-    if (value.policy == kObserved && says_something(value)) print_observed(out, value);
+    if (value.policy == kObserved) print_observed(out, value);
   }
   print_cautions(out, values);
 }
@@ -112,7 +107,6 @@ boost::json::object values_json(std::span<const PolicyValue> values) {
   };
   boost::json::array results;
   for (const PolicyValue& value : values) {
-    if (!says_something(value)) continue;
     const OffPolicyEstimate& estimate = value.estimate;
     boost::json::object choices;
     for (const auto& [model, share] : shares_of(value)) choices[model] = share;
