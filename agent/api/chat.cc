@@ -266,7 +266,7 @@ asio::awaitable<HttpResponse> Api::serve(HttpRequest request, Caller caller, env
   find_session(caller, run.options);
   run.access = std::move(caller.access);
   auto target = co_await choose_first(run);
-  if (!target) co_return to_response(target.error());
+  if (!target) co_return model_refused(target.error());
   co_return co_await answer_chat(run, std::move(*target));
 }
 

@@ -103,7 +103,7 @@ asio::awaitable<HttpResponse> Api::pass(HttpRequest request, Caller caller, env:
   run.options = std::move(*options);
   run.access = std::move(caller.access);
   auto target = choose_passed(run);
-  if (!target) co_return to_response(target.error());
+  if (!target) co_return model_refused(target.error());
   co_return co_await answer_chat(run, std::move(*target));
 }
 

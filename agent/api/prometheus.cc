@@ -275,7 +275,7 @@ void add_budgets(const Services& services, std::vector<MetricFamily>& families) 
        [](const auto& settings, const auto&) { return settings.usd_per_day; }},
       {"budget_queries_total", "Decisions counted.", MetricType::Counter,
        [](const auto&, const auto& status) { return static_cast<double>(status.queries); }},
-      {"budget_spent_usd_total", "What they cost, or are expected to.", MetricType::Gauge,
+      {"budget_spent_usd", "What they cost, or are expected to.", MetricType::Gauge,
        [](const auto&, const auto& status) { return status.spent_usd; }},
       {"budget_spent_today_usd", "The same, of this UTC day.", MetricType::Gauge,
        [](const auto&, const auto& status) { return status.spent_today_usd; }},

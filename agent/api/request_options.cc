@@ -89,6 +89,11 @@ HttpResponse to_response(const Error& error) {
   return response;
 }
 
+HttpResponse model_refused(const Error& error) {
+  if (error.code != ErrorCode::not_found) return to_response(error);
+  return error_response(404, error.message, "model_not_found", "model");
+}
+
 HttpResponse json_response(const boost::json::object& body) {
   HttpResponse response;
   response.body = to_json(body);

@@ -33,6 +33,9 @@ Error store_overdue();
 /// An Error as an OpenAI-shaped answer; unavailable gets Retry-After.
 HttpResponse to_response(const Error& error);
 
+/// The same of why no model takes a query; one that does not exist is the request's `model`.
+HttpResponse model_refused(const Error& error);
+
 /// A 200 with that body.
 HttpResponse json_response(const boost::json::object& body);
 

@@ -97,11 +97,19 @@ ScriptedServer::~ScriptedServer() {
   stopping_.store(true);
   ::shutdown(acceptor_.native_handle(), SHUT_RDWR);
   accepting_.join();
-  for (const auto& peer : peers_) {
+  for (const auto& [peer, thread] : open_) {
     const std::lock_guard lock(peer->closing_);
     if (peer->socket_.is_open()) ::shutdown(peer->socket_.native_handle(), SHUT_RDWR);
   }
-  for (std::thread& thread : threads_) thread.join();
+  for (Connection& each : open_) each.thread.join();
+}
+
+void ScriptedServer::forget_finished() {
+  std::erase_if(open_, [](Connection& each) {
+    if (!each.peer->done_.load()) return false;
+    each.thread.join();
+    return true;
+  });
 }
 
 void ScriptedServer::accept_all() {
@@ -110,8 +118,10 @@ void ScriptedServer::accept_all() {
     tcp::socket socket = acceptor_.accept(error);
     if (stopping_.load() || error) return;
     const int number = accepted_.fetch_add(1);
-    peers_.push_back(std::make_unique<Peer>(std::move(socket), tls_.get(), number));
-    threads_.emplace_back([this, peer = peers_.back().get()] { serve(*peer); });
+    forget_finished();
+    auto peer = std::make_unique<Peer>(std::move(socket), tls_.get(), number);
+    std::thread thread([this, served = peer.get()] { serve(*served); });
+    open_.push_back({std::move(peer), std::move(thread)});
   }
 }
 
@@ -121,6 +131,7 @@ void ScriptedServer::serve(Peer& peer) {
   boost::system::error_code ignored;
   peer.socket_.shutdown(tcp::socket::shutdown_both, ignored);
   peer.socket_.close(ignored);
+  peer.done_.store(true);
 }
 
 }  // namespace yardmaster::test

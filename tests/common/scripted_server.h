@@ -60,6 +60,7 @@ class ScriptedServer {
     bool shake_hands();
 
     std::mutex closing_;
+    std::atomic<bool> done_{false};  // its thread has nothing left to do
     boost::asio::ip::tcp::socket socket_;
     std::optional<boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>> tls_;
     boost::beast::flat_buffer buffer_;
@@ -76,8 +77,14 @@ class ScriptedServer {
   int connections() const { return accepted_.load(); }  ///< accepted so far
 
  private:
+  struct Connection {
+    std::unique_ptr<Peer> peer;
+    std::thread thread;
+  };
+
   void accept_all();
   void serve(Peer& peer);
+  void forget_finished();
 
   Script script_;
   boost::asio::io_context io_;
@@ -86,8 +93,7 @@ class ScriptedServer {
   std::uint16_t port_;
   std::atomic<int> accepted_{0};
   std::atomic<bool> stopping_{false};
-  std::vector<std::unique_ptr<Peer>> peers_;
-  std::vector<std::thread> threads_;
+  std::vector<Connection> open_;  ///< and those that ended since the last was accepted
   std::thread accepting_;
 };
 

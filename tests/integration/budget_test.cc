@@ -58,7 +58,7 @@ TEST_F(BudgetDaemon, ModelsThatWouldBreakTheCeilingAreLeftOutAndTheReasonIsLogge
   EXPECT_EQ(record.at("filtered").as_array().size(), filtered.size());
   EXPECT_EQ(record.at("candidates").as_array().size(), 3 - filtered.size());
   // The opening credit, and the cheapest model for whatever came after it was used up.
-  EXPECT_LE(metric("spent_usd_total"), 100 * 0.0005 + 81 * 0.0002);
+  EXPECT_LE(metric("spent_usd"), 100 * 0.0005 + 81 * 0.0002);
   EXPECT_EQ(metric("queries_total"), 81);
   EXPECT_EQ(metric("usd_per_query"), 0.0005);
 }
@@ -98,9 +98,9 @@ TEST_F(BudgetDaemon, TheBaselinesShareOfTheTrafficIsBoundToo) {
 TEST_F(BudgetDaemon, ReportedCostsTakeThePlaceOfExpectedOnes) {
   start_with("budget_usd_per_day: 10");
   const std::string id = route();
-  EXPECT_GT(metric("spent_usd_total"), 0);
+  EXPECT_GT(metric("spent_usd"), 0);
   EXPECT_EQ(report(id, 0.25).status, 200u);
-  EXPECT_NEAR(metric("spent_usd_total"), 0.25, 1e-9);
+  EXPECT_NEAR(metric("spent_usd"), 0.25, 1e-9);
   EXPECT_NEAR(metric("spent_today_usd"), 0.25, 1e-9);
   EXPECT_NEAR(metric("left_usd"), 9.75, 1e-9);
 }
@@ -111,7 +111,7 @@ TEST_F(BudgetDaemon, AChatCountsWhatItsTokensCost) {
                            R"({"model": "auto", "messages": [{"role": "user", "content": "hi"}]})");
   ASSERT_EQ(reply.status, 200u) << reply.text;
   const auto record = get("/v1/decisions/" + reply.header("x-yardmaster-decision-id")).json();
-  EXPECT_NEAR(metric("spent_usd_total"),
+  EXPECT_NEAR(metric("spent_usd"),
               record.at("outcome").as_object().at("cost_usd").to_number<double>(), 1e-12);
 }
 

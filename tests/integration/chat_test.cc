@@ -77,6 +77,7 @@ TEST_F(Chat, ModelsThatDoNotExistOrCannotBeServedAre404) {
                                          R"(", "messages": [{"role": "user", "content": "hi"}]})");
     EXPECT_EQ(reply.status, 404u);
     EXPECT_THAT(reply.error(), HasSubstr(model));
+    EXPECT_THAT(reply.text, HasSubstr(R"("param":"model","code":"model_not_found")"));
   }
 }
 

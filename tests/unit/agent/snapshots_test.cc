@@ -80,6 +80,22 @@ TEST(Snapshots, ADamagedOneIsPassedOverForTheNextAndItSaysSo) {
   EXPECT_EQ(state_of(*restored), good);
 }
 
+TEST(Snapshots, OneOfANewerFormatIsPassedOverAndKept) {
+  const test::TempDir dir;
+  Snapshots snapshots(dir.path(), "auto", "f", 3);
+  const auto learner = new_learner();
+  ASSERT_TRUE(snapshots.save(*learner, 10));
+  ASSERT_TRUE(snapshots.save(*learner, 20));
+  overwrite_byte(dir.path() / "auto-20.snapshot", 8);
+
+  const LoadedSnapshot loaded = snapshots.load_newest(*new_learner(), 100);
+  EXPECT_EQ(loaded.version, 10u);
+  ASSERT_EQ(loaded.refused.size(), 1u);
+  EXPECT_THAT(loaded.refused[0], HasSubstr("auto-20.snapshot has format 127, and this program "
+                                           "reads format 1"));
+  EXPECT_TRUE(std::filesystem::exists(dir.path() / "auto-20.snapshot"));
+}
+
 TEST(Snapshots, ATruncatedEmptyOrForeignFileIsPassedOver) {
   const test::TempDir dir;
   Snapshots snapshots(dir.path(), "auto", "f", 3);
