@@ -2,9 +2,11 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
+#include "base/descriptors.h"
 #include "env/proxy.h"
 
 namespace yardmaster::agent {
@@ -209,7 +211,9 @@ HttpLimits Assembly::http_limits() const {
   HttpLimits limits;
   limits.max_header_bytes = config_.limits.max_header_bytes;
   limits.max_body_bytes = config_.limits.max_body_bytes;
-  limits.max_connections = config_.limits.max_connections;
+  const std::size_t most =
+      share_descriptors(descriptor_limit()).clients / config_.listen.io_threads;
+  limits.max_connections = std::clamp<std::size_t>(most, 1, config_.limits.max_connections);
   limits.header_timeout = config_.limits.header_timeout;
   limits.body_timeout = config_.limits.body_timeout;
   limits.idle_timeout = config_.limits.idle_timeout;

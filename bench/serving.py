@@ -44,7 +44,7 @@ def query(rng, size=1024):
     return " ".join(words)[:size]
 
 
-def wait_until_up(port, path, process, limit_s=60):
+def wait_until_up(port, path, process, limit_s=1800):
     """Seconds until the path answers 200."""
     begin = time.monotonic()
     while time.monotonic() - begin < limit_s:
@@ -86,8 +86,9 @@ def cpu_s(process):
 
 
 class Bench:
-    def __init__(self, build, seconds, runs):
+    def __init__(self, build, seconds, runs, decisions):
         self.build, self.seconds, self.runs = pathlib.Path(build), seconds, runs
+        self.decisions = decisions
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="yardmaster-bench-"))
         rng = random.Random(2026)
         self.queries = [query(rng) for _ in range(256)]
@@ -320,6 +321,39 @@ class Bench:
                                         "feedback_per_s": others["per_s"]}
 
 
+    def large(self):
+        """Opening a store of months of traffic, as it was closed and after a kill."""
+        config, port = self.config("large")
+        data = self.work / "large" / "data"
+        subprocess.run([self.build / "bench/fill_store", data / "store", str(self.decisions)],
+                       check=True)
+        figures = {"decisions": self.decisions}
+        with self.daemon(config, port) as daemon:  # learns all of it
+            figures["learning_s"] = daemon.ready_s
+            self.wait_until_learned(port)
+        figures["bytes_a_decision"] = sum(
+            path.stat().st_size for path in (data / "store").iterdir()) / self.decisions
+        with self.daemon(config, port) as daemon:
+            figures["ready_s"] = daemon.ready_s
+            figures["memory_mb"] = memory_mb(daemon)
+            self.teach(port)
+            figures["memory_after_load_mb"] = memory_mb(daemon)
+            daemon.kill()
+        with self.daemon(config, port) as daemon:
+            figures["ready_after_kill_s"] = daemon.ready_s
+            figures["memory_after_kill_mb"] = memory_mb(daemon)
+        self.result["large"] = figures
+        shutil.rmtree(data)
+
+    def wait_until_learned(self, port):
+        while True:
+            learner = self.admin(port, "learner", "GET")
+            if learner["policy_version"] >= learner["rows"]:
+                return
+            time.sleep(0.2)
+
+
+# "large" takes minutes and tens of gigabytes, so it runs only where it is asked for.
 SECTIONS = ("route", "chat", "feedback", "freshness")
 
 
@@ -329,9 +363,10 @@ def main():
     parser.add_argument("output", help="JSON file to write")
     parser.add_argument("--seconds", type=float, default=3, help="of each run")
     parser.add_argument("--runs", type=int, default=3, help="of which the median counts")
-    parser.add_argument("--only", choices=SECTIONS, action="append")
+    parser.add_argument("--only", choices=(*SECTIONS, "large"), action="append")
+    parser.add_argument("--decisions", type=int, default=1_000_000, help="in the store of `large`")
     arguments = parser.parse_args()
-    bench = Bench(arguments.build, arguments.seconds, arguments.runs)
+    bench = Bench(arguments.build, arguments.seconds, arguments.runs, arguments.decisions)
     for section in arguments.only or SECTIONS:
         print(f"bench: {section}", flush=True)
         getattr(bench, section)()

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "base/descriptors.h"
 #include "base/failpoint.h"
 #include "replay/log_check.h"
 
@@ -48,6 +49,7 @@ rocksdb::DBOptions database_options(const Database::Options& options, rocksdb::E
   out.db_write_buffer_size = 2 * options.write_buffer_bytes;
   out.max_total_wal_size = 4 * options.write_buffer_bytes;
   out.max_bgerror_resume_count = 0;
+  out.max_open_files = static_cast<int>(share_descriptors(descriptor_limit()).tables);
   out.listeners.push_back(std::make_shared<Listener>());
   out.allow_concurrent_memtable_write = false;  // one writer thread
   out.info_log_level = rocksdb::WARN_LEVEL;

@@ -18,6 +18,7 @@
 #include "agent/config.h"
 #include "agent/daemon.h"
 #include "agent/logging.h"
+#include "base/descriptors.h"
 
 namespace yardmaster::agent {
 namespace {
@@ -79,6 +80,19 @@ void reload(Daemon& daemon) {
   }
 }
 
+/// Says so where the system gives too few for the connections that the config allows.
+void provide_descriptors(const Config& config) {
+  const std::size_t limit = raise_descriptor_limit();
+  const std::size_t clients = share_descriptors(limit).clients;
+  const std::size_t wanted = std::size_t{config.limits.max_connections} * config.listen.io_threads;
+  if (clients < wanted) {
+    spdlog::warn(
+        "at most {} connections in place of {} (limits.max_connections, of each io thread), since "
+        "the system allows {} open files; raise that (ulimit -n, LimitNOFILE)",
+        clients, wanted, limit);
+  }
+}
+
 int serve(const std::string& config_file) {
   const auto config =
       config_file.empty() ? Result<Config>(default_config()) : load_config(config_file);
@@ -87,6 +101,7 @@ int serve(const std::string& config_file) {
     return 1;
   }
   set_up_logging(config->logging);
+  provide_descriptors(*config);
   Signals signals;
   DaemonOptions options;
   options.stop = signals.stop();

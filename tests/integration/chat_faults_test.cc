@@ -79,9 +79,9 @@ class ChatFaults : public test::FlakyModelFixture {
 
   asio::awaitable<void> ask_until_none_is_left(asio::io_context& io, std::string router, int& left,
                                                Answers& answers) {
-    agent::HttpClient client(
-        io.get_executor(), agent::HttpEndpoint{"127.0.0.1", std::to_string(daemon_->port()), ""},
-        "", std::chrono::seconds(60));
+    agent::HttpClient client(io.get_executor(),
+                             agent::HttpEndpoint{"127.0.0.1", std::to_string(daemon_->port()), ""},
+                             "", std::chrono::seconds(60));
     while (left-- > 0) {
       std::string body =
           R"({"model": ")" + router + R"(", "messages": [{"role": "user", "content": "hi"}])";
@@ -89,7 +89,8 @@ class ChatFaults : public test::FlakyModelFixture {
       const auto answer = co_await client.send("/v1/chat/completions", std::move(body), {});
       if (!answer) {
         ++answers.broken;
-      } else if (answer->result_int() == 200 && answer->body().find("\"error\"") == std::string::npos) {
+      } else if (answer->result_int() == 200 &&
+                 answer->body().find("\"error\"") == std::string::npos) {
         ++answers.good;
       } else {
         ++answers.failed;
@@ -178,8 +179,8 @@ TEST_F(ChatFaults, WithAFifthOfAllCallsFailingAndOneHealthyModelClientsGetAnswer
       }
     }
   });
-  more_upstreams_ = ", {name: played, base_url: 'http://127.0.0.1:" +
-                    std::to_string(server_->port()) + "/v1'}";
+  more_upstreams_ =
+      ", {name: played, base_url: 'http://127.0.0.1:" + std::to_string(server_->port()) + "/v1'}";
   for (const char* model : {"a", "b", "c", "d"}) {
     more_models_ += std::string("  - {name: flaky-") + model + ", upstream: played}\n";
   }
