@@ -6,11 +6,11 @@
 #include <deque>
 #include <functional>
 #include <list>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
@@ -79,10 +79,10 @@ class EncodingThread {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Waiting> waiting_;                                       // guarded by mutex_
-  std::list<Kept> kept_;                                              // the latest used first
-  std::unordered_map<std::string, std::list<Kept>::iterator> index_;  // guarded by mutex_, as kept_
-  bool stopping_ = false;                                             // guarded by mutex_
+  std::deque<Waiting> waiting_;                             // guarded by mutex_
+  std::list<Kept> kept_;                                    // the latest used first
+  std::map<std::string, std::list<Kept>::iterator> index_;  // guarded by mutex_, as kept_
+  bool stopping_ = false;                                   // guarded by mutex_
   std::thread thread_;
 };
 

@@ -2,11 +2,11 @@
 
 #include <cstdint>
 #include <list>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/decision.h"
@@ -52,7 +52,8 @@ class Regenerations {
 
   std::mutex mutex_;
   std::list<Answer> latest_;  // most recent first; guarded by mutex_, like by_key_
-  std::unordered_map<std::string_view, std::list<Answer>::iterator> by_key_;  // keys in latest_
+  std::map<std::string_view, std::list<Answer>::iterator>
+      by_key_;  // keys in latest_; ordered as those of Sessions
 };
 
 }  // namespace yardmaster::agent

@@ -4,11 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -79,7 +79,8 @@ class Sessions {
   const SessionSettings settings_;
   mutable std::mutex mutex_;
   std::list<Entry> latest_;  // most recent first; guarded by mutex_, like by_id_
-  std::unordered_map<std::string_view, std::list<Entry>::iterator> by_id_;  // keys in latest_
+  // Keys in latest_. Ordered, since clients choose them and a hash could be made to collide.
+  std::map<std::string_view, std::list<Entry>::iterator> by_id_;
 };
 
 /// Records the latest turns of the conversations that clients gave ids, among the store's newest

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -34,8 +34,9 @@ class Turn {
  private:
   Database::View view_;
   Batch batch_;
-  std::unordered_map<std::string, std::optional<std::string>> names_;
-  std::unordered_map<std::string, std::vector<std::uint64_t>> sessions_;
+  // Ordered, since clients choose the keys and a hash could be made to collide.
+  std::map<std::string, std::optional<std::string>> names_;
+  std::map<std::string, std::vector<std::uint64_t>> sessions_;
 };
 
 }  // namespace yardmaster::replay

@@ -42,8 +42,8 @@ class ConnectionFlood : public ::testing::Test {
                           << "\nmodels: [{name: a}, {name: b}]\n";
     daemon_ = std::make_unique<test::ChildProcess>(std::vector<std::string>{
         "/bin/bash", "-c",
-        "ulimit -n " + std::to_string(kDescriptors) + " && exec '" YARDMASTER_BINARY
-        "' serve --config '" + config + "'"});
+        "ulimit -n " + std::to_string(kDescriptors) +
+            " && exec '" YARDMASTER_BINARY "' serve --config '" + config + "'"});
     const std::string line = daemon_->read_until("listening on ");
     ASSERT_FALSE(line.empty()) << daemon_->log;
     port_ = line.substr(line.rfind(':') + 1);
@@ -72,7 +72,8 @@ class ConnectionFlood : public ::testing::Test {
   /// What route answers is logged, and by the policy.
   bool routes(agent::HttpClient& client) {
     const auto answer = post(client, "/v1/route", R"({"query": "hello"})");
-    return answer && answer->result_int() == 200 && !(*answer)["x-yardmaster-decision-id"].empty() &&
+    return answer && answer->result_int() == 200 &&
+           !(*answer)["x-yardmaster-decision-id"].empty() &&
            (*answer)["x-yardmaster-degraded"].empty();
   }
 

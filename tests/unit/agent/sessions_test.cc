@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <string>
+#include <vector>
+
 #include "agent/router.h"
 
 namespace yardmaster::agent {
@@ -85,6 +89,42 @@ TEST_F(SessionsTest, BeyondTheirNumberTheLongestIdleIsForgotten) {
   EXPECT_EQ(sessions_.size(), 3u);
   EXPECT_EQ(model("b"), "");
   EXPECT_EQ(model("a"), "large");
+}
+
+/// 2^pairs different texts for which GCC's std::hash is the same: its MurmurHash64A takes eight
+/// bytes at a time, and what one block changes in the highest bit the next one changes back.
+std::vector<std::string> colliding_texts(int pairs) {
+  constexpr std::uint64_t kMultiplier = 0xc6a4a7935bd1e995;
+  std::uint64_t inverse = kMultiplier;  // modulo 2^64, by Newton's method
+  for (int i = 0; i < 6; ++i) inverse *= 2 - kMultiplier * inverse;
+  const auto mixed = [&](std::uint64_t block) {
+    block *= kMultiplier;
+    return (block ^ (block >> 47)) * kMultiplier;
+  };
+  const auto unmixed = [&](std::uint64_t value) {
+    value *= inverse;
+    return (value ^ (value >> 47)) * inverse;
+  };
+  std::vector<std::string> texts(std::size_t{1} << pairs);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    for (int pair = 0; pair < pairs; ++pair) {
+      const std::uint64_t flip = ((i >> pair) & 1) << 63;
+      for (std::uint64_t block = 0; block < 2; ++block) {
+        const std::uint64_t bytes = unmixed(mixed(block + 2 * static_cast<unsigned>(pair)) ^ flip);
+        texts[i].append(reinterpret_cast<const char*>(&bytes), sizeof bytes);
+      }
+    }
+  }
+  return texts;
+}
+
+TEST_F(SessionsTest, IdsThatAHashCannotTellApartAreNoSlowerToFind) {
+  const std::vector<std::string> ids = colliding_texts(16);
+  const std::hash<std::string> hash;
+  for (const std::string& id : ids) ASSERT_EQ(hash(id), hash(ids[0])) << "another std::hash";
+  Sessions many({});
+  for (const std::string& id : ids) many.record(key(id), {"auto", "small", 1, now_, true, id});
+  for (const std::string& id : ids) ASSERT_TRUE(many.find(key(id), "auto", now_));
 }
 
 TEST_F(SessionsTest, GoOnByNewSettings) {
