@@ -1,5 +1,7 @@
 #include "agent/store_waits.h"
 
+#include <utility>
+
 namespace yardmaster::agent {
 
 StoreWaits::~StoreWaits() {
@@ -11,6 +13,8 @@ StoreWaits::~StoreWaits() {
 void StoreWaits::stop() {
   release_store();
   store_ = nullptr;
+  // Each wait that nobody answered owns the coroutine that owns it.
+  for (const auto& wait : std::exchange(waits_, {})) wait->waiter.reset();
 }
 
 void StoreWaits::watch(std::shared_ptr<Wait> wait) {
