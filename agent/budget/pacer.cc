@@ -26,10 +26,9 @@ constexpr double kKeptQueries = 1000;
 constexpr double kSettledQueries = 300, kHorizonPart = 1.0 / 60;
 constexpr double kLeastHorizon = 10, kLargestHorizon = 500;
 
-// The ceiling's margin in deviations of the model's costs: many while a single dear answer would
-// move the mean.
-constexpr double kMarginQueries = 1500;
-constexpr double kLeastMargin = 1, kLargestMargin = 8;
+// The ceiling's margin in deviations of the model's costs: what one dear answer overspends, the
+// cheapest model has to win back over hundreds of queries.
+constexpr double kOpeningMargin = 1, kMargin = 5;
 
 // A model's first costs say little of how much they scatter: so many imagined errors, in
 // expected costs.
@@ -117,10 +116,8 @@ double BudgetPacer::left(Timestamp now) const {
 double BudgetPacer::bound(std::string_view model, double expected_usd) const {
   const auto found = models_.find(model);
   const ModelCosts costs = found == models_.end() ? ModelCosts{} : found->second;
-  const double margin = static_cast<double>(queries_) < kOpeningQueries
-                            ? kLeastMargin
-                            : std::clamp(kMarginQueries / static_cast<double>(queries_),
-                                         kLeastMargin, kLargestMargin);
+  const bool opening = static_cast<double>(queries_) < kOpeningQueries;
+  const double margin = opening ? kOpeningMargin : kMargin;
   return expected_usd + margin * costs.deviation(expected_usd);
 }
 

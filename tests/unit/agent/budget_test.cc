@@ -152,6 +152,17 @@ TEST(BudgetPacer, WhatMightBreakTheCeilingIsNamed) {
   EXPECT_THAT(pacer.over_ceiling(kModels, forecasts, kNoon), ElementsAre(0, 1));
 }
 
+TEST(BudgetPacer, AfterTheOpeningFiveDeviationsMustBeLeftForAnAnswer) {
+  BudgetPacer pacer({.usd_per_query = 0.01});
+  Rng rng(1);
+  for (int i = 0; i < 100; ++i) pacer.decided(DecisionId::make(kNoon, rng), "cheap", 0, kNoon);
+  // 1.02 USD are left: 1 saved, a query's budget, 1% of a hundred. Nothing is known of how the dear
+  // model's costs scatter: as much as is expected of them.
+  EXPECT_THAT(pacer.over_ceiling(kModels, Candidates{{0, 0.001}, {0, 0.16}}, kNoon), IsEmpty());
+  EXPECT_THAT(pacer.over_ceiling(kModels, Candidates{{0, 0.001}, {0, 0.18}}, kNoon),
+              ElementsAre(1));
+}
+
 TEST(BudgetPacer, CountsTheExpectedCostUntilTheRealOneIsKnown) {
   BudgetPacer pacer({.usd_per_query = 0.01});
   Rng rng(1);
