@@ -1,7 +1,6 @@
 #include "env/minilm_network.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 
 #include <cmath>
@@ -9,7 +8,7 @@
 #include <optional>
 #include <string>
 
-extern "C" void openblas_set_num_threads(int) __attribute__((weak));
+#include "env/compute_threads.h"
 
 namespace yardmaster::env {
 namespace {
@@ -197,9 +196,7 @@ MiniLmNetwork& MiniLmNetwork::operator=(MiniLmNetwork&&) noexcept = default;
 MiniLmNetwork::~MiniLmNetwork() = default;
 
 Result<MiniLmNetwork> MiniLmNetwork::make(const BertConfig& config, const Safetensors& weights) {
-  // Two threads a product are slower than one, and the daemon's cores have their own work.
-  at::set_num_threads(1);
-  if (openblas_set_num_threads != nullptr) openblas_set_num_threads(1);
+  use_one_compute_thread();
   const c10::InferenceMode no_gradients;
   Loader loader(weights, config.layer_norm_eps);
   auto state = std::make_unique<const State>(loader, config);

@@ -1,6 +1,5 @@
 #include "policies/dense_tensor.h"
 
-#include <ATen/Parallel.h>
 #include <torch/cuda.h>
 #include <torch/serialize/archive.h>
 #include <torch/types.h>
@@ -10,8 +9,6 @@
 #include <map>
 #include <ostream>
 #include <sstream>
-
-extern "C" void openblas_set_num_threads(int) __attribute__((weak));
 
 namespace yardmaster::policies {
 
@@ -151,11 +148,6 @@ Result<std::string> TensorArchive::bytes(const std::string& name) const {
   const torch::Tensor& tensor = found->second;
   return std::string(reinterpret_cast<const char*>(tensor.data_ptr<std::uint8_t>()),
                      static_cast<std::size_t>(tensor.numel()));
-}
-
-void use_one_compute_thread() {
-  at::set_num_threads(1);
-  if (openblas_set_num_threads != nullptr) openblas_set_num_threads(1);
 }
 
 }  // namespace yardmaster::policies

@@ -75,8 +75,4 @@ class TensorArchive {
   std::unique_ptr<Contents> contents_;
 };
 
-/// Fixes LibTorch and OpenBLAS to one thread for the whole process: more are slower at these
-/// sizes, and sums would depend on their number. Making a linear learner calls it.
-void use_one_compute_thread();
-
 }  // namespace yardmaster::policies

@@ -1,5 +1,7 @@
 #include "policies/linear_learner.h"
 
+#include "env/compute_threads.h"
+
 namespace yardmaster::policies {
 
 namespace {
@@ -70,7 +72,7 @@ class LinearLearner final : public Learner {
 std::unique_ptr<Learner> make_linear_learner(const LinearOptions& linear,
                                              const PolicyOptions& options,
                                              std::shared_ptr<const Chooser> chooser) {
-  use_one_compute_thread();
+  env::use_one_compute_thread();
   return std::make_unique<LinearLearner>(linear, options, std::move(chooser));
 }
 

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "base/random.h"
+#include "env/compute_threads.h"
 #include "policies/orthogonal.h"
 
 namespace yardmaster::policies {
@@ -132,7 +133,7 @@ TensorMlps::~TensorMlps() = default;
 
 Result<TensorMlps> TensorMlps::make(std::vector<MlpShape> shapes, const Place& place,
                                     std::uint64_t seed) {
-  use_one_compute_thread();
+  env::use_one_compute_thread();
   const bool gpu = place.device != "cpu" && torch::cuda::is_available();
   if (place.device == "cuda" && !gpu) {
     return fail(ErrorCode::unavailable, "device cuda: LibTorch finds no GPU here; use cpu");
