@@ -64,6 +64,12 @@ void decide(benchmark::State& state, const std::string& policy) {
   for (auto _ : state) bench.decide(t++);
 }
 
+void learn(benchmark::State& state, const std::string& policy) {
+  Bench bench(policy);
+  std::uint64_t t = 0;
+  for (auto _ : state) (void)bench.learner->learn(bench.rows[t++ % bench.rows.size()]);
+}
+
 void decide_and_learn(benchmark::State& state, const std::string& policy) {
   Bench bench(policy);
   std::uint64_t t = 0;
@@ -98,6 +104,8 @@ int main(int argc, char** argv) {
   for (const std::string& name : policies::policy_names()) {
     benchmark::RegisterBenchmark(("decide/" + name).c_str(),
                                  [name](benchmark::State& state) { decide(state, name); });
+    benchmark::RegisterBenchmark(("learn/" + name).c_str(),
+                                 [name](benchmark::State& state) { learn(state, name); });
     benchmark::RegisterBenchmark(
         ("decide_and_learn/" + name).c_str(),
         [name](benchmark::State& state) { decide_and_learn(state, name); });

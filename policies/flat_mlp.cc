@@ -9,44 +9,46 @@ namespace yardmaster::policies {
 
 namespace {
 
-constexpr std::size_t kLanes = 16;
-
-// Sixteen floats anywhere in memory; the compiler splits them where registers are narrower.
-typedef float Sixteen __attribute__((vector_size(64), aligned(4), may_alias));
+constexpr std::size_t kLanes = 16;  // of which a layer has whole numbers: any register's
 
 using Vector = boost::container::small_vector<float, 512>;
 
-YARDMASTER_MULTIVERSION
-void affine(const float* __restrict weights, const float* __restrict bias,
-            const float* __restrict in, std::size_t inputs, std::size_t stride,
-            float* __restrict out) {
-  std::size_t j = 0;
-  // Four vectors of outputs at a time stay in registers over all inputs.
-  for (; j + 4 * kLanes <= stride; j += 4 * kLanes) {
-    Sixteen a = *reinterpret_cast<const Sixteen*>(bias + j),
-            b = *reinterpret_cast<const Sixteen*>(bias + j + kLanes),
-            c = *reinterpret_cast<const Sixteen*>(bias + j + 2 * kLanes),
-            d = *reinterpret_cast<const Sixteen*>(bias + j + 3 * kLanes);
-    for (std::size_t i = 0; i < inputs; ++i) {
-      const float* row = weights + i * stride + j;
-      const float x = in[i];
-      a += x * *reinterpret_cast<const Sixteen*>(row);
-      b += x * *reinterpret_cast<const Sixteen*>(row + kLanes);
-      c += x * *reinterpret_cast<const Sixteen*>(row + 2 * kLanes);
-      d += x * *reinterpret_cast<const Sixteen*>(row + 3 * kLanes);
-    }
-    *reinterpret_cast<Sixteen*>(out + j) = a;
-    *reinterpret_cast<Sixteen*>(out + j + kLanes) = b;
-    *reinterpret_cast<Sixteen*>(out + j + 2 * kLanes) = c;
-    *reinterpret_cast<Sixteen*>(out + j + 3 * kLanes) = d;
+// kCount vectors of outputs stay in registers over all inputs.
+template <std::size_t kBytes, std::size_t kCount>
+YARDMASTER_INLINE void outputs_of(const float* __restrict weights, const float* __restrict bias,
+                                  const float* __restrict in, std::size_t inputs,
+                                  std::size_t stride, float* __restrict out) {
+  constexpr std::size_t lanes = kBytes / sizeof(float);
+  typename Lanes<float, kBytes>::Vector sums[kCount];
+  for (std::size_t v = 0; v < kCount; ++v) sums[v] = vector_at<kBytes>(bias + v * lanes);
+  for (std::size_t i = 0; i < inputs; ++i) {
+    const float* row = weights + i * stride;
+    for (std::size_t v = 0; v < kCount; ++v) sums[v] += in[i] * vector_at<kBytes>(row + v * lanes);
   }
-  for (; j < stride; j += kLanes) {
-    Sixteen a = *reinterpret_cast<const Sixteen*>(bias + j);
-    for (std::size_t i = 0; i < inputs; ++i)
-      a += in[i] * *reinterpret_cast<const Sixteen*>(weights + i * stride + j);
-    *reinterpret_cast<Sixteen*>(out + j) = a;
+  for (std::size_t v = 0; v < kCount; ++v) vector_at<kBytes>(out + v * lanes) = sums[v];
+}
+
+template <std::size_t kBytes>
+YARDMASTER_INLINE void affine_of(const float* __restrict weights, const float* __restrict bias,
+                                 const float* __restrict in, std::size_t inputs, std::size_t stride,
+                                 float* __restrict out) {
+  constexpr std::size_t lanes = kBytes / sizeof(float);
+  std::size_t j = 0;
+  for (; j + 4 * lanes <= stride; j += 4 * lanes) {
+    outputs_of<kBytes, 4>(weights + j, bias + j, in, inputs, stride, out + j);
+  }
+  for (; j < stride; j += lanes) {
+    outputs_of<kBytes, 1>(weights + j, bias + j, in, inputs, stride, out + j);
   }
 }
+
+#define YARDMASTER_DEFINE(TARGET, BYTES)                                                           \
+  TARGET void affine(const float* weights, const float* bias, const float* in, std::size_t inputs, \
+                     std::size_t stride, float* out) {                                             \
+    affine_of<BYTES>(weights, bias, in, inputs, stride, out);                                      \
+  }
+YARDMASTER_BY_WIDTH(YARDMASTER_DEFINE)
+#undef YARDMASTER_DEFINE
 
 // Minimax rational approximation on [-7.9, 7.9], beyond which tanh is 1 in single precision
 // (coefficients of Eigen's generic_fast_tanh_float).

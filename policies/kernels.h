@@ -34,7 +34,7 @@ void add_outer(double* matrix, const double* vector, double factor, std::size_t 
 double dot(const double* a, const double* b, std::size_t n);
 
 /// out = the inverse of a symmetric positive definite matrix, by Cholesky factors; false, with
-/// `out` undefined, where the matrix is not positive definite. `scratch` is as large as `matrix`.
+/// `out` as it was, where the matrix is not positive definite. `scratch` is as large as `matrix`.
 bool invert_positive_definite(const double* matrix, std::size_t n, std::size_t stride, double* out,
                               double* scratch);
 

@@ -216,7 +216,7 @@ void LinearModel::add_row(std::size_t index, std::size_t design_index, const Hea
     units[head] = scale(index, static_cast<Head>(head));
   const std::size_t watched_level = chosen_level(design_index);
   for (std::size_t level = 0; level < design.levels(); ++level) {
-    design.direction(index, level, x_.data(), direction_);
+    design.absorb(index, level, x_.data(), weight, direction_);
     const double variance = 1 / weight + direction_.own_variance + direction_.shared_variance;
     for (std::size_t head = 0; head < kHeads; ++head) {
       const double unit = units[head];
@@ -241,7 +241,6 @@ void LinearModel::add_row(std::size_t index, std::size_t design_index, const Hea
       fit.shape += 0.5;
       fit.rate += squares;
     }
-    design.absorb(index, level, direction_, weight);
   }
   design.count(index, x_.data(), weight);
   for (std::size_t head = 0; head < kHeads; ++head) {

@@ -228,9 +228,12 @@ LinearView LinearView::copy() const {
   const std::size_t matrix = (dimension + 1) * stride;
   // Each matrix once, however many heads point to it.
   std::unordered_map<const double*, std::size_t> places;
-  const auto place = [&](const double* from, std::size_t size) {
-    if (from == nullptr || !places.emplace(from, out.storage.size()).second) return;
-    out.storage.insert(out.storage.end(), from, from + size);
+  std::vector<std::span<const double>> blocks;
+  std::size_t size = 0;
+  const auto place = [&](const double* from, std::size_t count) {
+    if (from == nullptr || !places.emplace(from, size).second) return;
+    blocks.emplace_back(from, count);
+    size += count;
   };
   const auto visit = [&](const auto& each) {
     for (auto& head : out.heads) {
@@ -247,6 +250,10 @@ LinearView LinearView::copy() const {
     }
   };
   visit(place);
+  out.storage.reserve(size);
+  for (const auto block : blocks) {
+    out.storage.insert(out.storage.end(), block.begin(), block.end());
+  }
   visit([&](const double*& pointer, std::size_t) {
     if (pointer != nullptr) pointer = out.storage.data() + places.at(pointer);
   });

@@ -57,9 +57,14 @@ void PooledDesign::reserve(std::size_t arm) {
 
 void PooledDesign::direction(std::size_t arm, std::size_t level, const double* x,
                              Direction& out) const {
+  own_direction(arm, level, x, out);
+  shared_direction(level, out);
+}
+
+void PooledDesign::own_direction(std::size_t arm, std::size_t level, const double* x,
+                                 Direction& out) const {
   out.own.resize(stride_);
   out.precise.resize(shared_stride_);
-  out.shared.resize(shared_stride_);
   if (const double* own = own_covariance(arm, level)) {
     symmetric_times(own, x, n_, stride_, out.own.data());
   } else {
@@ -67,20 +72,27 @@ void PooledDesign::direction(std::size_t arm, std::size_t level, const double* x
   }
   for (std::size_t i = 0; i < n_; ++i) out.precise[i] = own_precision(level, i) * out.own[i];
   lift(arm, out.precise.data());
+  out.own_variance = dot(x, out.own.data(), n_);
+}
+
+void PooledDesign::shared_direction(std::size_t level, Direction& out) const {
+  out.shared.resize(shared_stride_);
   symmetric_times(shared_covariance(level), out.precise.data(), shared_n_, shared_stride_,
                   out.shared.data());
-  out.own_variance = dot(x, out.own.data(), n_);
   out.shared_variance = dot(out.precise.data(), out.shared.data(), shared_n_);
 }
 
-void PooledDesign::absorb(std::size_t arm, std::size_t level, const Direction& direction,
-                          double weight) {
+// Each matrix is moved while the cache still has it from its product.
+void PooledDesign::absorb(std::size_t arm, std::size_t level, const double* x, double weight,
+                          Direction& out) {
   reserve(arm);
-  add_outer(arms_[arm].data() + (1 + level) * matrix_size(), direction.own.data(),
-            -weight / (1 + weight * direction.own_variance), n_, stride_);
-  add_outer(shared_.data() + level * shared_size(), direction.shared.data(),
-            -weight / (1 + weight * (direction.own_variance + direction.shared_variance)),
-            shared_n_, shared_stride_);
+  own_direction(arm, level, x, out);
+  add_outer(arms_[arm].data() + (1 + level) * matrix_size(), out.own.data(),
+            -weight / (1 + weight * out.own_variance), n_, stride_);
+  shared_direction(level, out);
+  add_outer(shared_.data() + level * shared_size(), out.shared.data(),
+            -weight / (1 + weight * (out.own_variance + out.shared_variance)), shared_n_,
+            shared_stride_);
 }
 
 void PooledDesign::count(std::size_t arm, const double* x, double weight) {
@@ -97,13 +109,10 @@ void PooledDesign::rebuild(double factor) {
   for (DenseTensor& arm : arms_) {
     for (std::size_t i = 0; !arm.empty() && i < matrix_size(); ++i) arm.data()[i] *= factor;
   }
-  std::vector<double> precision(shared_size()), inverse(shared_size()), scratch(shared_size());
+  std::vector<double> precision(shared_size()), scratch(shared_size());
   // Rows taken back can leave A a rounding error short of positive; the old inverse stands then.
   const auto replace_by_inverse = [&](double* covariance, std::size_t n, std::size_t stride) {
-    if (!invert_positive_definite(precision.data(), n, stride, inverse.data(), scratch.data())) {
-      return;
-    }
-    std::copy_n(inverse.begin(), n * stride, covariance);
+    (void)invert_positive_definite(precision.data(), n, stride, covariance, scratch.data());
   };
   for (std::size_t level = 0; level < levels(); ++level) {
     for (DenseTensor& arm : arms_) {

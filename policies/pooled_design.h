@@ -87,8 +87,9 @@ class PooledDesign {
 
   void direction(std::size_t arm, std::size_t level, const double* x, Direction& out) const;
 
-  /// Adds the row behind `direction` with a weight, negative to take one back, to P and S.
-  void absorb(std::size_t arm, std::size_t level, const Direction& direction, double weight);
+  /// Gives a row's direction as it was before the row, and adds the row with a weight, negative to
+  /// take one back, to P and S.
+  void absorb(std::size_t arm, std::size_t level, const double* x, double weight, Direction& out);
 
   /// Adds it to A. Call once a row, after absorb() at each level.
   void count(std::size_t arm, const double* x, double weight);
@@ -109,6 +110,8 @@ class PooledDesign {
 
  private:
   void reserve(std::size_t arm);
+  void own_direction(std::size_t arm, std::size_t level, const double* x, Direction& out) const;
+  void shared_direction(std::size_t level, Direction& out) const;
   void shared_precision(std::size_t level, std::vector<double>& out) const;
   double own_precision(std::size_t level, std::size_t i) const {
     return i == 0 ? prior_.own_intercept : prior_.own_weights[level];
