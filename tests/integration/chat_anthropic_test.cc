@@ -159,7 +159,7 @@ TEST_F(ChatAnthropic, AStreamThatBreaksOffIsAFailureAndSaysSo) {
 
 TEST_F(ChatAnthropic, ErrorsAreMapped) {
   std::atomic<int> next{0};
-  const std::vector<std::string> answers{
+  static const std::vector<std::string> answers{
       error_answer("529 Overloaded", "overloaded_error"),
       error_answer("429 Too Many Requests", "rate_limit_error", "retry-after: 7\r\n"),
       error_answer("400 Bad Request", "invalid_request_error"),

@@ -67,7 +67,7 @@ TEST_F(ChatFallback, AStreamThatBreaksBeforeItsFirstChunkFallsBack) {
 }
 
 TEST_F(ChatFallback, EachFaultOfAnUpstreamIsAnsweredByAnotherModelAndAFailureOnRecord) {
-  const std::vector<std::pair<std::string, std::string>> faults{
+  static const std::vector<std::pair<std::string, std::string>> faults{
       {"a connection closed without an answer", ""},
       {"half of the headers", "HTTP/1.1 200 OK\r\nContent-Le"},
       {"half of the body", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"id\":"},

@@ -149,7 +149,7 @@ TEST_F(Pass, CompletionsStreamTheirUsageToUs) {
 
 TEST_F(Pass, FailuresAreAnsweredAsForChat) {
   std::atomic<int> next{0};
-  const std::vector<std::string> answers{
+  static const std::vector<std::string> answers{
       "HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\n{}",
       "HTTP/1.1 422 No\r\nContent-Length: 11\r\n\r\n{\"no\":true}",
       "HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 2\r\n\r\n{}",
