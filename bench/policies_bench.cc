@@ -1,4 +1,4 @@
-// What a decision and a learned row cost: 12 models, 76 features, the posterior of 5,000 rows.
+// What a decision and a learned row cost: 12 models, 76 features, the state of 10,000 rows.
 
 #include <benchmark/benchmark.h>
 
@@ -22,15 +22,14 @@ struct Bench {
     options.dimension = kDimension;
     for (std::size_t i = 0; i < kModels; ++i) options.models.push_back("m" + std::to_string(i));
     learner = std::move(policies::make_learner(policy, options).value());
-    for (std::uint64_t t = 1; t <= 512; ++t) rows.push_back(row(t));
-    for (std::uint64_t t = 0; t < 5000; ++t) (void)learner->learn(rows[t % rows.size()]);
+    for (int i = 0; i < 512; ++i) rows.push_back(row());
+    for (int row = 0; row < 10'000; ++row) learn();
     for (const std::string& model : learner->arms()) names.push_back(model);
     for (const std::string& name : names) candidates.push_back({name, 0.001, 0});
   }
 
-  TrainingRow row(std::uint64_t sequence) {
+  TrainingRow row() {
     TrainingRow out;
-    out.sequence = out.decision_sequence = sequence;
     for (std::size_t i = 0; i < kDimension; ++i) {
       out.features.values.push_back(static_cast<float>(0.11 * rng.normal()));
     }
@@ -43,14 +42,22 @@ struct Bench {
     return out;
   }
 
-  void decide(std::uint64_t t) {
-    const env::Observation observation{
-        rows[t % rows.size()].features.values, candidates, {30, 0}, 5000 + t};
+  void decide() {
+    const env::Observation observation{next().features.values, candidates, {30, 0}, learned};
     (void)learner->live().distribution(observation, probabilities, {});
     benchmark::DoNotOptimize(probabilities.data());
   }
 
+  void learn() {
+    TrainingRow& row = next();
+    row.sequence = row.decision_sequence = row.policy_version = ++learned;
+    (void)learner->learn(row);
+  }
+
+  TrainingRow& next() { return rows[learned % rows.size()]; }
+
   Rng rng{1};
+  std::uint64_t learned = 0;
   std::unique_ptr<policies::Learner> learner;
   std::vector<TrainingRow> rows;
   std::vector<std::string> names;
@@ -60,22 +67,19 @@ struct Bench {
 
 void decide(benchmark::State& state, const std::string& policy) {
   Bench bench(policy);
-  std::uint64_t t = 0;
-  for (auto _ : state) bench.decide(t++);
+  for (auto _ : state) bench.decide();
 }
 
 void learn(benchmark::State& state, const std::string& policy) {
   Bench bench(policy);
-  std::uint64_t t = 0;
-  for (auto _ : state) (void)bench.learner->learn(bench.rows[t++ % bench.rows.size()]);
+  for (auto _ : state) bench.learn();
 }
 
 void decide_and_learn(benchmark::State& state, const std::string& policy) {
   Bench bench(policy);
-  std::uint64_t t = 0;
   for (auto _ : state) {
-    bench.decide(t);
-    (void)bench.learner->learn(bench.rows[t++ % bench.rows.size()]);
+    bench.decide();
+    bench.learn();
   }
 }
 
