@@ -70,6 +70,11 @@ def summary(s):
         row("acknowledged feedback to serving, p99, "
             f"beside {us(fresh['feedback_per_s'])} feedback/s", f"{fresh['p99_s']:.3f} s", "1 s",
             fresh["p99_s"] <= 1)
+    if "large" in s:
+        big = s["large"]
+        row(f"{big['decisions']:,} decisions in the store: opened in, memory",
+            f"{big['ready_s']:.1f} s, {big['memory_mb']:.0f} MB", "5 s, 500 MB",
+            big["ready_s"] <= 5 and big["memory_mb"] <= 500)
     return "## Against the targets\n\n" + TARGETS_NOTE + "\n\n" + table(
         ("figure", "measured", "target", ""), rows)
 
@@ -140,6 +145,20 @@ def feedback(s):
             table(["connections", "items a call", "items/s", *LATENCY_HEAD], rows))
 
 
+def large(s):
+    big = s["large"]
+    return (
+        "## A store of months\n\n"
+        f"{big['decisions']:,} decisions of 90 days, each with an outcome and feedback; by "
+        "`python3 bench/serving.py build/release build/bench/large.json --only large --decisions "
+        f"{big['decisions']}`. {big['bytes_a_decision']:.0f} bytes a decision on disk. To learn all of it "
+        f"from nothing: {big['learning_s']:.0f} s.\n\n" +
+        table(["start", "ready after", "memory"],
+              [["after a stop", f"{big['ready_s']:.1f} s", f"{big['memory_mb']:.0f} MB"],
+               ["after a kill, 5,000 decisions later", f"{big['ready_after_kill_s']:.1f} s",
+                f"{big['memory_after_kill_mb']:.0f} MB"]]))
+
+
 def micro(path, title, note):
     runs = json.loads(path.read_text())["benchmarks"]
     rows = []
@@ -158,11 +177,14 @@ def main():
     parser.add_argument("--date", required=True)
     arguments = parser.parse_args()
     serving = json.loads((arguments.folder / "serving.json").read_text())
+    if (arguments.folder / "large.json").exists():
+        serving |= json.loads((arguments.folder / "large.json").read_text())
     parts = ["# Benchmarks\n\nMade by `./scripts/bench`, "
              f"{arguments.date}, on {arguments.machine}. Every figure stands beside a reference "
              "of the same run; medians of runs in turn. Learning is in "
              "[benchmarks-learning.md](benchmarks-learning.md).\n", summary(serving)]
-    for key, make in (("route_closed", route), ("chat", chat), ("feedback", feedback)):
+    for key, make in (("route_closed", route), ("chat", chat), ("feedback", feedback),
+                      ("large", large)):
         if key in serving:
             parts.append(make(serving))
     for name, title, note in (
