@@ -42,8 +42,8 @@ class StoreWaits {
 
   /// Answers that come later find nobody, nor the io_context, which may go then.
   ~StoreWaits();
-  /// After the io thread's end and before the store's: nothing of the store is touched any more, and
-  /// nobody waits.
+  /// After the io thread's end and before the store's: nothing of the store is touched any more,
+  /// and nobody waits.
   void stop();
 
   StoreWaits(const StoreWaits&) = delete;
