@@ -70,7 +70,7 @@ std::size_t LinearModel::arm_index(std::string_view model) const {
 void LinearModel::add_arm(std::string_view model) {
   if (view_.index.contains(model)) return;
   names_.emplace_back(model);
-  arms_.emplace_back();
+  arms_.emplace_back().born = clock_;
   for (PooledDesign& design : designs_) design.add_arm(options_.traits.of(model));
   refresh_view();
 }
@@ -131,6 +131,7 @@ void LinearModel::set_price_reference(Arm& arm, double price_reference) {
     for (double& value : cost.moment.values()) value /= price_reference;
     cost.scale_sum /= price_reference;
   }
+  if (price_changed(arm.price_reference, price_reference)) arm.born = clock_;
   arm.price_reference = price_reference;
 }
 
@@ -260,6 +261,7 @@ void LinearModel::watch(std::size_t index, Head head, double residual, double de
 void LinearModel::forget_before_change(std::size_t index, Head head) {
   changed_.reset();
   Arm& arm = arms_[index];
+  arm.born = clock_;
   ArmHead& changed = arm.heads[head];
   const double shift = changed.detector.shift();
   const bool in_references = head == kCost && arm.price_reference > 0;

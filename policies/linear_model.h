@@ -88,6 +88,7 @@ class LinearModel {
   struct Arm {
     std::array<ArmHead, kHeads> heads;
     double price_reference = 0;
+    std::uint64_t born = 0;  ///< the decision at which it was new, or changed
   };
 
   /// Noise and fit of one head at one level: inverse gamma (shape, rate), log-likelihood.

@@ -12,7 +12,7 @@ namespace yardmaster::policies {
 namespace {
 
 constexpr std::size_t kMostTraits = 10'000;
-constexpr char kFormat[] = "yardmaster linear model 3";
+constexpr char kFormat[] = "yardmaster linear model 4";
 
 std::string moment_name(std::size_t arm, std::size_t head) {
   return "moment" + std::to_string(arm) + "." + std::to_string(head);
@@ -55,6 +55,11 @@ std::string fingerprint(const LinearOptions& options) {
   return out.str();
 }
 
+/// Counts stay far below 2^53, so doubles hold them exactly.
+std::uint64_t as_count(double value) {
+  return value >= 0 && value < 0x1p53 ? static_cast<std::uint64_t>(value) : 0;
+}
+
 /// Numbers in the order in which they are written, checked when read.
 class Numbers {
  public:
@@ -64,12 +69,7 @@ class Numbers {
   void put(double value) { values_.push_back(value); }
   void put_count(std::uint64_t value) { values_.push_back(static_cast<double>(value)); }
   double take() { return next_ < values_.size() ? values_[next_++] : 0; }
-
-  /// Counts stay far below 2^53, so doubles hold them exactly.
-  std::uint64_t take_count() {
-    const double value = take();
-    return value >= 0 && value < 0x1p53 ? static_cast<std::uint64_t>(value) : 0;
-  }
+  std::uint64_t take_count() { return as_count(take()); }
 
   DenseTensor tensor() const {
     auto out = DenseTensor::zeros({static_cast<std::int64_t>(values_.size())});
@@ -106,6 +106,7 @@ Status LinearModel::save(std::ostream& out) const {
   }
   for (std::size_t arm = 0; arm < arms_.size(); ++arm) {
     numbers.put(arms_[arm].price_reference);
+    numbers.put_count(arms_[arm].born);
     for (const double trait : designs_[0].traits()[arm]) numbers.put(trait);
     for (std::size_t head = 0; head < kHeads; ++head) {
       const ArmHead& sums = arms_[arm].heads[head];
@@ -160,7 +161,7 @@ Status LinearModel::restore(const TensorArchive& archive) {
   const std::size_t levels = designs_[0].levels();
   const std::size_t expected =
       3 + kHeads * (2 + 3 * levels) +
-      names->size() * (1 + traits + (2 + ChangeDetector::kStateSize) * kHeads);
+      names->size() * (2 + traits + (2 + ChangeDetector::kStateSize) * kHeads);
   const auto tensor = archive.tensor("numbers", expected);
   if (!tensor) return fail(tensor.error());
   const auto designs = archive.bytes("designs");
@@ -206,6 +207,7 @@ Status LinearModel::restore_arms(const TensorArchive& archive, PooledDesign::Tra
                                  const std::function<double()>& next) {
   for (std::size_t arm = 0; arm < arms_.size(); ++arm) {
     arms_[arm].price_reference = next();
+    arms_[arm].born = as_count(next());
     for (double& trait : traits[arm]) trait = next();
     for (std::size_t head = 0; head < kHeads; ++head) {
       ArmHead& sums = arms_[arm].heads[head];

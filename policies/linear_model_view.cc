@@ -51,6 +51,7 @@ void LinearModel::refresh_view() {
   view_.stride = stride_;
   view_.traits = designs_[0].shared_n() - n_;
   view_.shared_stride = designs_[0].shared_stride();
+  view_.longest_age = options_.half_life_decisions;
   if (view_.index.size() != names_.size() || view_.arms.size() != names_.size()) {
     view_.index.clear();
     for (std::size_t arm = 0; arm < names_.size(); ++arm) view_.index.emplace(names_[arm], arm);
@@ -59,6 +60,7 @@ void LinearModel::refresh_view() {
   for (std::size_t arm = 0; arm < arms_.size(); ++arm) {
     view_.arms[arm].traits = designs_[0].traits()[arm].data();
     view_.arms[arm].price_reference = arms_[arm].price_reference;
+    view_.arms[arm].born = static_cast<double>(arms_[arm].born);
   }
   for (std::size_t head = 0; head < kHeads; ++head) {
     const HeadState& state = heads_[head];

@@ -127,6 +127,13 @@ class Predictor {
 
 double square(double value) { return value * value; }
 
+double age_decisions(const LinearView& view, const LinearView::ArmView* arm,
+                     const env::Candidate& candidate, std::uint64_t decisions) {
+  if (arm == nullptr || price_changed(arm->price_reference, candidate.price_reference)) return 0;
+  const double age = std::max(0.0, static_cast<double>(decisions) - arm->born);
+  return view.longest_age > 0 ? std::min(age, view.longest_age) : age;
+}
+
 struct CostUnit {
   double scale = 0;   ///< the arm's mean cost, in `factor`
   double factor = 1;  ///< USD
@@ -218,6 +225,7 @@ Status LinearView::score(const env::Observation& observation, bool full_deviatio
     score.reward_sd = std::sqrt(own + shared);
     score.choice_sd = std::sqrt(quality.choice_variance + cost_factor * cost.choice_variance +
                                 latency_factor * latency.choice_variance);
+    score.age_decisions = age_decisions(*this, arm, candidate, observation.decisions);
   }
   return {};
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <functional>
 #include <span>
@@ -50,12 +51,14 @@ struct LinearView {
     std::array<ArmHeadView, kHeads> heads;
     const double* traits = nullptr;
     double price_reference = 0;  ///< last seen; 0: its costs are in USD
+    double born = 0;             ///< the decision at which it was new, or changed
   };
 
   std::size_t dimension = 0;  ///< of the features, without the intercept
   std::size_t traits = 0;     ///< of an arm
   std::size_t stride = 0;
   std::size_t shared_stride = 0;
+  double longest_age = 0;  ///< of an arm, in decisions: older evidence is forgotten; 0: none is
   std::array<HeadView, kHeads> heads;
   std::vector<ArmView> arms;
   std::vector<double> storage;       ///< of a snapshot
@@ -81,6 +84,12 @@ struct LinearView {
  private:
   void add_mean_weights();
 };
+
+/// Whether a model is to be explored anew, for what it costs is another thing than it was. Price
+/// references of 0 are not known.
+inline bool price_changed(double before, double now) {
+  return before > 0 && now > 0 && std::abs(now - before) > 0.1 * before;
+}
 
 /// Bound on the norm of features; longer ones are shortened to it, so that no single row can
 /// outweigh a thousand others or overflow.

@@ -26,6 +26,9 @@ struct Score {
   /// The part of reward_sd that is worth exploring: the model's own, not what is common to all
   /// models, such as how hard the query is, for that cannot change the choice between them.
   double choice_sd = 0;
+  /// Decisions since the model was new, changed its price, or was noticed to have changed; 0: not
+  /// known.
+  double age_decisions = 0;
 };
 
 /// The serving side: an immutable state that turns observations into distributions.

@@ -15,6 +15,9 @@ constexpr std::size_t kNodes = 32;
 constexpr double kNodeBound = 5;  // in deviations; beyond lie 6e-7 of a normal
 constexpr double kNodeStep = 2 * kNodeBound / (kNodes - 1);
 
+// Decisions over which a model's exploration falls to 1 / sqrt(2) of what sampling asks for.
+constexpr double kFadingDecisions = 300;
+
 // Beyond it the distribution function is 0 or 1 to within 1e-9.
 constexpr double kCertain = 6;
 
@@ -73,9 +76,24 @@ class ThompsonChooser final : public Chooser {
     }
     best_of_normals({means.data(), means.size()}, {deviations.data(), deviations.size()},
                     probabilities);
+    fade(scores, probabilities);
   }
 
  private:
+  /// Leaves each candidate the part of its probability that its age allows; the rest goes to the
+  /// highest expected reward.
+  static void fade(std::span<const Score> scores, std::span<double> probabilities) {
+    std::size_t best = 0;
+    double taken = 0;
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      if (scores[i].reward > scores[best].reward) best = i;
+      const double kept = 1 / std::sqrt(1 + scores[i].age_decisions / kFadingDecisions);
+      taken += (1 - kept) * probabilities[i];
+      probabilities[i] *= kept;
+    }
+    probabilities[best] += taken;
+  }
+
   double scale_;
 };
 

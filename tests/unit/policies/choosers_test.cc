@@ -87,6 +87,22 @@ RC_GTEST_PROP(BestOfNormals, IsADistributionForAnyMeansAndDeviations, ()) {
   RC_ASSERT(std::abs(std::accumulate(p.begin(), p.end(), 0.0) - 1) < 1e-9);
 }
 
+TEST(ThompsonChooser, ExploresAModelLessTheOlderItIs) {
+  const auto names = model_names(3);
+  const ObservationBuilder observation({}, names);
+  std::vector<Score> scores(3);
+  for (std::size_t i = 0; i < 3; ++i) scores[i].reward = 0.1 * static_cast<double>(i);
+  for (Score& score : scores) score.choice_sd = 0.2;
+  std::vector<double> young(3), aged(3);
+  const auto chooser = make_thompson_chooser(1);
+  chooser->choose(observation.at(5000), scores, young);
+  scores[0].age_decisions = 900;  // 1 / sqrt(1 + 3) of what it had; the others as before
+  chooser->choose(observation.at(5000), scores, aged);
+  EXPECT_NEAR(aged[0], young[0] / 2, 1e-12);
+  EXPECT_NEAR(aged[1], young[1], 1e-12);
+  EXPECT_NEAR(aged[2], young[2] + young[0] / 2, 1e-12);
+}
+
 TEST(UcbChooser, TakesTheHighestBoundAndSharesTies) {
   const auto chooser = make_ucb_chooser(2);
   EXPECT_EQ(choose(*chooser, {1, 0, 0.5}, {0, 1, 0.1}, 0), (std::vector<double>{0, 1, 0}));

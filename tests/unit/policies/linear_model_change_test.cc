@@ -1,5 +1,6 @@
 // Models that change without a word: what the linear model notices and how it recovers.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <sstream>
@@ -53,6 +54,43 @@ class LinearModelChange : public testing::Test {
   LinearModel model_;
   std::uint64_t sequence_ = 0;
 };
+
+TEST_F(LinearModelChange, AModelIsAsOldAsWhatIsKnownOfItsPresentSelf) {
+  const auto ages = [&](const LinearModel& model) {
+    ObservationBuilder builder(std::vector<float>(kDimension), {"m0", "m1", "late", "unknown"});
+    std::vector<Score> scores(4);
+    EXPECT_TRUE(model.view().score(builder.at(sequence_), false, scores));
+    std::vector<double> out;
+    for (const Score& score : scores) out.push_back(score.age_decisions);
+    return out;
+  };
+  model_.add_arm("m0");
+  model_.add_arm("m1");
+  learn(model_, kRowsBefore, 0.7, 0.6);
+  model_.add_arm("late");
+  learn(model_, 100, 0.7, 0.6);
+  EXPECT_THAT(ages(model_), testing::ElementsAre(4100, 4100, 100, 0));
+  while (changes(model_) == 0) learn(model_, 1, 0.2, 0.6);
+  learn(model_, 10, 0.2, 0.6);
+  EXPECT_EQ(ages(model_)[0], 10);
+  EXPECT_EQ(ages(model_)[1], static_cast<double>(sequence_));
+
+  std::stringstream state;
+  ASSERT_TRUE(model_.save(state));
+  LinearModel loaded(options());
+  ASSERT_TRUE(loaded.load(state));
+  EXPECT_EQ(ages(loaded), ages(model_));
+}
+
+TEST(LinearModelAge, IsAtMostTheHalfLife) {
+  LinearModel model({.dimension = 1, .half_life_decisions = 2000, .prior = {}, .traits = {}});
+  model.add_arm("m0");
+  const std::vector<std::string> names{"m0"};
+  ObservationBuilder builder(std::vector<float>(1), names);
+  std::vector<Score> score(1);
+  ASSERT_TRUE(model.view().score(builder.at(50'000), false, score));
+  EXPECT_EQ(score[0].age_decisions, 2000);
+}
 
 TEST_F(LinearModelChange, ADegradedModelIsKnownAsItIsAfterAFewHundredRows) {
   learn(model_, kRowsBefore, 0.7, 0.6);

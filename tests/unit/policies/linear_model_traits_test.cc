@@ -132,11 +132,11 @@ TEST(LinearModelTraits, TheSnapshotsFlatCopyAgreesWithTheTensors) {
   }
 }
 
-/// Mean reward of 200 decisions from the moment on at which the best of nine models is added, whose
-/// benchmark score says that it is; over 20 pools.
+/// Mean reward of 100 decisions from the moment on at which the best of nine models is added, whose
+/// benchmark score says that it is; over 60 pools.
 double reward_after_a_good_model_came(const std::string& policy, bool scores_known) {
   double sum = 0;
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     Rng rng(seed);
     std::vector<double> quality;
     for (int arm = 0; arm < 9; ++arm) quality.push_back(0.3 + 0.05 * arm);
@@ -145,7 +145,7 @@ double reward_after_a_good_model_came(const std::string& policy, bool scores_kno
     options.models = model_names(8);
     if (scores_known) options.traits = env::ModelTraits(models_with_scores(quality));
     auto learner = std::move(make_learner(policy, options).value());
-    for (std::uint64_t t = 1; t <= 1200; ++t) {
+    for (std::uint64_t t = 1; t <= 1100; ++t) {
       if (t == 1001) learner->add_arm("m8");
       std::vector<float> features(kDimension);
       for (float& value : features) value = static_cast<float>(0.5 * rng.normal());
@@ -161,7 +161,7 @@ double reward_after_a_good_model_came(const std::string& policy, bool scores_kno
                                              rng.uniform() < quality[arm] ? 1 : 0)));
     }
   }
-  return sum / (20 * 200);
+  return sum / (60 * 100);
 }
 
 TEST(LinearModelTraits, ANewModelThatItsScoresPraiseIsFoundSooner) {
