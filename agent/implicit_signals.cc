@@ -54,6 +54,7 @@ std::vector<replay::FeedbackItem> implicit_feedback(std::span<const env::MetricS
                                                     std::optional<env::Finish> finish) {
   std::vector<replay::FeedbackItem> items;
   if (outcome.status == Outcome::Status::rejected) return items;
+  if (outcome.status == Outcome::Status::cancelled) return items;
   for (const env::MetricSpec& metric : metrics) {
     const auto value = measured(metric.source, outcome, finish);
     if (!value) continue;

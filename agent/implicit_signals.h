@@ -27,7 +27,7 @@ replay::FeedbackItem own_feedback(const env::MetricSpec& metric, const DecisionI
 /// What an outcome says of the metrics that the daemon measures itself, as feedback for its
 /// decision. `finish`: how the answer ended; nothing where nobody looked (/v1/outcomes). A failure
 /// says `error` alone, since its quality is 0 whatever else there is; a refusal of the client's own
-/// mistake says nothing.
+/// mistake, and a call that was cancelled, say nothing.
 std::vector<replay::FeedbackItem> implicit_feedback(std::span<const env::MetricSpec> metrics,
                                                     const DecisionId& id, const Outcome& outcome,
                                                     std::optional<env::Finish> finish);

@@ -31,6 +31,10 @@ Features encoded(const env::Encoder& encoder, const env::Query& query,
   return out;
 }
 
+Spender spender_of(const Decision& decision) {
+  return decision.hedge_of ? Spender::hedge : Spender::query;
+}
+
 std::string over_budget(double expected_usd, double left_usd) {
   char text[120];
   std::snprintf(text, sizeof text, "the budget: it is expected to cost %.3g USD, and %.3g is left",
@@ -82,6 +86,7 @@ Result<Routed> Router::decide(const RouteRequest& request, const PublishedPolicy
   decision.time = now;
   decision.router = settings_.name;
   decision.session_id = request.session_id();
+  decision.hedge_of = request.hedge_of;
   describe(request, policy, decision);
   decision.weights = *weights_used;
   decision.policy_version = policy.version;
@@ -114,7 +119,8 @@ Result<Routed> Router::decide(const RouteRequest& request, const PublishedPolicy
   decision.estimated_cost_usd = routed.model->cost_usd(choice.input_tokens, choice.output_tokens)
                                     .value_or(std::max(0.0, learned));
   if (pacer_) {
-    pacer_->decided(decision.id, routed.model->name, choice.expected_usd[decision.chosen], now);
+    pacer_->decided(decision.id, routed.model->name, choice.expected_usd[decision.chosen], now,
+                    spender_of(decision));
   }
   return routed;
 }
@@ -211,7 +217,8 @@ Status Router::ask_within_budget(const PublishedPolicy& policy, const env::Obser
                                  bool explain, Rng& rng, Choice& choice, Routed& routed) const {
   Decision& decision = routed.decision;
   const policies::Policy* asked = observation.features.empty() ? nullptr : policy.policy.get();
-  auto paced = choose_within_budget(*pacer_, asked, observation, decision.time, rng, explain);
+  auto paced = choose_within_budget(*pacer_, asked, observation, decision.time, rng, explain,
+                                    spender_of(decision));
   if (!paced) return fail(paced.error());
   for (const PacedChoice::Over& over : paced->over) {
     decision.filtered.push_back(

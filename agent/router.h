@@ -70,6 +70,10 @@ struct RouteRequest {
   /// What the request and its key say of tags. The spans are this object's and the key's.
   std::array<env::TagRule, 2> tag_rules() const;
 
+  /// Of a hedge: the decision that it hedges. It counts as no query of a budget, and is refused
+  /// where it could break one.
+  std::optional<DecisionId> hedge_of;
+
   bool needs_upstream = false;  ///< leave out models that nothing serves
   bool explain = false;         ///< deviations of what is expected are wanted too
   bool baseline_only = false;   ///< the store is down: no exploration that cannot be logged

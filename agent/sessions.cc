@@ -88,6 +88,9 @@ Status restore_sessions(const replay::Store& store, Timestamp now, Sessions& ses
     const bool named_by_client = decision.router.empty();  // the model was
     if (id.empty() || named_by_client || now - decision.time > sessions.settings().idle)
       return true;
+    // Its model read nothing of the conversation to its end.
+    const bool cancelled = record.outcome && record.outcome->status == Outcome::Status::cancelled;
+    if (cancelled) return true;
     sessions.record({id, id, id},
                     {decision.router, decision.model(), decision.estimated_input_tokens,
                      decision.time, decision.would_choose.empty(), id});

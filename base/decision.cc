@@ -6,10 +6,11 @@
 namespace yardmaster {
 namespace {
 
-constexpr std::array<std::pair<Outcome::Status, std::string_view>, 3> kOutcomeStatuses{
+constexpr std::array<std::pair<Outcome::Status, std::string_view>, 4> kOutcomeStatuses{
     {{Outcome::Status::ok, "ok"},
      {Outcome::Status::error, "error"},
-     {Outcome::Status::rejected, "rejected"}}};
+     {Outcome::Status::rejected, "rejected"},
+     {Outcome::Status::cancelled, "cancelled"}}};
 
 }  // namespace
 
@@ -24,6 +25,10 @@ std::optional<Outcome::Status> parse_outcome_status(std::string_view name) {
                                   [name](const auto& each) { return each.second == name; });
   if (found == kOutcomeStatuses.end()) return std::nullopt;
   return found->first;
+}
+
+bool is_billed(Outcome::Status status) {
+  return status == Outcome::Status::ok || status == Outcome::Status::cancelled;
 }
 
 }  // namespace yardmaster

@@ -53,6 +53,10 @@ struct Decision {
   std::size_t chosen = 0;            ///< index into candidates
   std::vector<FilteredModel> filtered;
 
+  /// The decision of the same query whose model was slow to answer, so that this one's was called
+  /// beside it.
+  std::optional<DecisionId> hedge_of;
+
   /// Mode observe, or the part of the traffic that `share` leaves out: what the policy would
   /// have chosen. Empty where the policy's choice was served.
   std::string would_choose;
@@ -73,8 +77,9 @@ struct Decision {
 /// What the upstream did with a query.
 struct Outcome {
   /// `rejected`: the upstream refused the query as the client's mistake, which says nothing about
-  /// the model, so nothing is learned from it.
-  enum class Status { ok, error, rejected };
+  /// the model, so nothing is learned from it. `cancelled`: whoever called gave it up before the
+  /// answer was there, so that its cost alone is learned.
+  enum class Status { ok, error, rejected, cancelled };
 
   Status status = Status::ok;
   Timestamp time;  ///< when it was reported
@@ -101,9 +106,12 @@ struct Feedback {
   friend bool operator==(const Feedback&, const Feedback&) = default;
 };
 
-/// "ok", "error", "rejected": in the API and in decision logs.
+/// "ok", "error", "rejected", "cancelled": in the API and in decision logs.
 std::string_view to_string(Outcome::Status status);
 std::optional<Outcome::Status> parse_outcome_status(std::string_view name);
+
+/// Whether a call that ended so is taken to cost what was expected, where nobody says what it did.
+bool is_billed(Outcome::Status status);
 
 /// A line of the decision log: a decision and what came of it.
 struct DecisionRecord {

@@ -9,8 +9,9 @@ namespace yardmaster::replay {
 namespace {
 
 constexpr std::uint8_t kLayout = 1;
-constexpr std::uint8_t kStreamedLayout = 2;  // of outcomes with first_token_s
-constexpr std::uint8_t kRejectedLayout = 3;  // of outcomes with status rejected
+constexpr std::uint8_t kStreamedLayout = 2;   // of outcomes with first_token_s
+constexpr std::uint8_t kRejectedLayout = 3;   // of outcomes with status rejected
+constexpr std::uint8_t kCancelledLayout = 4;  // of outcomes with status cancelled
 
 // Of decisions and training rows that have features of two encoders; the others keep layout 1, so
 // that a store without a change of encoder can be read by versions that knew of none.
@@ -18,6 +19,9 @@ constexpr std::uint8_t kTwoEncodersLayout = 2;
 
 // Of decisions that an API key asked for.
 constexpr std::uint8_t kKeyedLayout = 3;
+
+// Of decisions that hedge another.
+constexpr std::uint8_t kHedgeLayout = 4;
 
 enum class EventKind : std::uint8_t { outcome = 1, feedback = 2 };
 
@@ -128,13 +132,14 @@ void put(ByteWriter& out, const StoredOutcome& stored) {
 /// The oldest that has a place for all of it, so that versions before it can read the others.
 std::uint8_t layout_of(const Outcome& outcome) {
   if (outcome.status == Outcome::Status::rejected) return kRejectedLayout;
+  if (outcome.status == Outcome::Status::cancelled) return kCancelledLayout;
   return outcome.first_token_s ? kStreamedLayout : kLayout;
 }
 
 StoredOutcome take_outcome(ByteReader& in) {
   StoredOutcome stored;
   const std::uint8_t status = in.take_byte();
-  if (status > static_cast<std::uint8_t>(Outcome::Status::rejected)) in.set_bad();
+  if (status > static_cast<std::uint8_t>(Outcome::Status::cancelled)) in.set_bad();
   stored.outcome.status = static_cast<Outcome::Status>(status);
   stored.outcome.time = take_time(in);
   stored.outcome.latency_s = take_optional_double(in);
@@ -198,6 +203,11 @@ std::uint8_t layout_of(const Features& successor_features) {
   return successor_features == Features() ? kLayout : kTwoEncodersLayout;
 }
 
+std::uint8_t layout_of(const Decision& decision) {
+  if (decision.hedge_of) return kHedgeLayout;
+  return decision.key.empty() ? layout_of(decision.successor_features) : kKeyedLayout;
+}
+
 void put_if_any(ByteWriter& out, const Features& successor_features) {
   if (successor_features != Features()) put(out, successor_features);
 }
@@ -235,8 +245,8 @@ auto decode_with(std::string_view bytes, const char* what, Take take, std::uint8
 void encode(const StoredDecision& value, std::string& out) {
   const Decision& decision = value.decision;
   ByteWriter writer(out);
-  const bool keyed = !decision.key.empty();
-  writer.put_byte(keyed ? kKeyedLayout : layout_of(decision.successor_features));
+  const std::uint8_t layout = layout_of(decision);
+  writer.put_byte(layout);
   put(writer, value.deadline);
   put(writer, decision.id);
   put(writer, decision.time);
@@ -253,12 +263,9 @@ void encode(const StoredDecision& value, std::string& out) {
   writer.put_double(decision.price_reference);
   writer.put_double(decision.estimated_cost_usd);
   writer.put_varint(decision.estimated_input_tokens);
-  if (keyed) {
-    put(writer, decision.successor_features);
-    writer.put_text(decision.key);
-  } else {
-    put_if_any(writer, decision.successor_features);
-  }
+  if (layout >= kTwoEncodersLayout) put(writer, decision.successor_features);
+  if (layout >= kKeyedLayout) writer.put_text(decision.key);
+  if (layout >= kHedgeLayout) put(writer, *decision.hedge_of);
 }
 
 void encode(const Event& value, std::string& out) {
@@ -270,7 +277,7 @@ void encode(const Event& value, std::string& out) {
     writer.put_byte(static_cast<std::uint8_t>(EventKind::outcome));
     put(writer, *stored);
     if (layout == kStreamedLayout) writer.put_double(*stored->outcome.first_token_s);
-    if (layout == kRejectedLayout) put(writer, stored->outcome.first_token_s);
+    if (layout >= kRejectedLayout) put(writer, stored->outcome.first_token_s);
   } else {
     writer.put_byte(static_cast<std::uint8_t>(EventKind::feedback));
     put(writer, std::get<Feedback>(value));
@@ -343,9 +350,10 @@ Result<StoredDecision> decode_decision(std::string_view bytes) {
     decision.estimated_input_tokens = take_varint32(in);
     if (layout >= kTwoEncodersLayout) decision.successor_features = take_features(in);
     if (layout >= kKeyedLayout) decision.key = in.take_text();
+    if (layout >= kHedgeLayout) decision.hedge_of = take_id(in);
     return value;
   };
-  return decode_with(bytes, "decision", take, kKeyedLayout);
+  return decode_with(bytes, "decision", take, kHedgeLayout);
 }
 
 Result<Event> decode_event(std::string_view bytes) {
@@ -354,13 +362,13 @@ Result<Event> decode_event(std::string_view bytes) {
     if (kind == EventKind::outcome) {
       StoredOutcome stored = take_outcome(in);
       if (layout == kStreamedLayout) stored.outcome.first_token_s = in.take_double();
-      if (layout == kRejectedLayout) stored.outcome.first_token_s = take_optional_double(in);
+      if (layout >= kRejectedLayout) stored.outcome.first_token_s = take_optional_double(in);
       return Event(std::move(stored));
     }
     if (kind != EventKind::feedback) in.set_bad();
     return Event(take_feedback(in));
   };
-  return decode_with(bytes, "feedback record", take, kRejectedLayout);
+  return decode_with(bytes, "feedback record", take, kCancelledLayout);
 }
 
 Result<TrainingRow> decode_row(std::string_view bytes) {

@@ -299,7 +299,7 @@ FilteredModel read_filtered(Fields& fields) {
 Outcome read_outcome(Fields& fields, Timestamp decided) {
   Outcome outcome;
   const auto status = parse_outcome_status(fields.required_text("status"));
-  if (!status) fields.wrong("status", "is none of ok, error and rejected");
+  if (!status) fields.wrong("status", "is none of ok, error, rejected and cancelled");
   outcome.status = status.value_or(Outcome::Status::ok);
   outcome.latency_s = fields.amount("latency_s");
   outcome.first_token_s = fields.amount("first_token_s");
@@ -345,6 +345,11 @@ void read_decision(Fields& line, Decision& decision) {
   line.each_object("filtered",
                    [&](Fields& fields) { decision.filtered.push_back(read_filtered(fields)); });
   decision.policy_version = line.whole("policy_version").value_or(0);
+  if (line.find("hedge_of") != nullptr) {
+    const auto hedged = DecisionId::parse(line.text("hedge_of"));
+    if (!hedged) line.wrong("hedge_of", "is not a UUID");
+    decision.hedge_of = hedged.value_or(DecisionId());
+  }
   decision.would_choose = line.text("would_choose");
   decision.price_reference = line.amount("price_reference").value_or(0);
   decision.estimated_cost_usd = line.amount("estimated_cost_usd").value_or(0);
@@ -380,6 +385,7 @@ std::string to_json_line(const DecisionRecord& record) {
       Members feedback(line.member("feedback"), '[', ']');
       for (const Feedback& each : record.feedback) write(each, feedback.element());
     }
+    if (decision.hedge_of) line.text("hedge_of", decision.hedge_of->str());
     line.text_if_any("would_choose", decision.would_choose);
     line.number("price_reference", decision.price_reference);
     line.number("estimated_cost_usd", decision.estimated_cost_usd);

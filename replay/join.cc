@@ -16,8 +16,8 @@ TrainingRow make_row(const Join& join, ArmOutcome values) {
   return row;
 }
 
-bool is_rejected(const Join& join) {
-  return join.outcome && join.outcome->outcome.status == Outcome::Status::rejected;
+bool ended_as(Outcome::Status status, const Join& join) {
+  return join.outcome && join.outcome->outcome.status == status;
 }
 
 bool nothing_known(const ArmOutcome& values) {
@@ -46,12 +46,12 @@ Join start_join(std::uint64_t sequence, const StoredDecision& stored) {
 
 ArmOutcome known_values(const Join& join, const JoinRules& rules, bool final) {
   const Outcome* outcome = join.outcome ? &join.outcome->outcome : nullptr;
-  const bool failed = outcome != nullptr && outcome->status == Outcome::Status::error;
+  const bool failed = ended_as(Outcome::Status::error, join);
   ArmOutcome values = join.arm;
-  if (is_rejected(join)) return values;
+  if (ended_as(Outcome::Status::rejected, join)) return values;
   if (failed) {
     values.quality = 0;
-  } else {
+  } else if (!ended_as(Outcome::Status::cancelled, join)) {
     values.quality = rules.objective.quality(join.feedback);
     if (!values.quality && final) values.quality = rules.default_quality;
   }
@@ -85,8 +85,11 @@ JoinAdvance advance(Join& join, const JoinRules& rules, bool window_ended) {
     out.step = JoinStep::first_row;
     out.row = make_row(join, values);
   } else {
-    // What the window's end made of a query that was later reported as rejected stays.
-    if (values == *join.mark.learned || is_rejected(join)) return out;
+    // What the window's end made of a call that was later reported as rejected or cancelled stays.
+    if (values == *join.mark.learned || ended_as(Outcome::Status::rejected, join) ||
+        ended_as(Outcome::Status::cancelled, join)) {
+      return out;
+    }
     out.step = JoinStep::correction;
     out.row = make_row(join, values);
     out.row->replaces = std::move(join.mark.learned);

@@ -46,12 +46,13 @@ struct JoinRules {
 };
 
 /// What is known of the chosen model's answer. A failed call has quality 0, whatever was judged; of
-/// a query that the upstream rejected nothing is known.
+/// a query that the upstream rejected nothing is known, and of a cancelled call no quality, since
+/// nobody saw its answer.
 /// `final`: no more is awaited, so the default quality and the estimated cost step in.
 ArmOutcome known_values(const Join& join, const JoinRules& rules, bool final);
 
 /// Whether all that a row waits for is there: the outcome, and with a success the quality. A
-/// rejected query waits for nothing.
+/// rejected query or a cancelled call waits for nothing.
 bool is_complete(const Join& join, const JoinRules& rules);
 
 /// What advance() did.

@@ -105,7 +105,8 @@ Result<OutcomeRequest> read_outcome(const json::object& body, Timestamp now, std
   if (!fields.status()) return fail(fields.status().error());
   const auto parsed_status = parse_outcome_status(status);
   if (!parsed_status) {
-    return fail(ErrorCode::invalid_argument, "'status' must be \"ok\", \"error\" or \"rejected\"");
+    return fail(ErrorCode::invalid_argument,
+                "'status' must be \"ok\", \"error\", \"rejected\" or \"cancelled\"");
   }
   request.outcome.status = *parsed_status;
   if (request.outcome.error.size() > kMaxCommentBytes) {

@@ -54,24 +54,25 @@ bool ask_policy(const policies::Policy& policy, const env::Observation& observat
 
 Result<PacedChoice> choose_within_budget(BudgetPacer& pacer, const policies::Policy* policy,
                                          const env::Observation& observation, Timestamp now,
-                                         Rng& rng, bool explain) {
+                                         Rng& rng, bool explain, Spender spender) {
   PacedChoice out;
   out.added_cost_weight = pacer.cost_weight(now, rng);
   env::Observation paced = observation;
   paced.weights.cost += out.added_cost_weight;
   ask(policy, paced, explain, out.probabilities, out.scores);
   const auto forecasts = forecast(paced, out.added_cost_weight, out.scores, pacer);
-  if (!out.probabilities.empty()) {
+  if (!out.probabilities.empty() && spender == Spender::query) {
     pacer.observe(forecasts, out.probabilities, out.added_cost_weight);
   }
 
-  const std::vector<std::size_t> over = pacer.over_ceiling(observation.candidates, forecasts, now);
-  out.left_usd = pacer.status(now).left_usd;
+  const std::vector<std::size_t> over =
+      pacer.over_ceiling(observation.candidates, forecasts, now, spender);
+  out.left_usd = pacer.left_usd(now, spender);
   const auto cheaper = [](const auto& a, const auto& b) { return a.cost_usd < b.cost_usd; };
   const auto cheapest = static_cast<std::size_t>(
       std::min_element(forecasts.begin(), forecasts.end(), cheaper) - forecasts.begin());
   const bool none_left = over.size() == forecasts.size();
-  if (none_left && pacer.settings().refuse) {
+  if (none_left && (pacer.settings().refuse || spender == Spender::hedge)) {
     return fail(ErrorCode::unavailable,
                 "the budget is used up: every model could break it; try again later, or raise it");
   }

@@ -36,10 +36,11 @@ bool ask_policy(const policies::Policy& policy, const env::Observation& observat
 /// Asks the policy (nullptr: there is none) with the pacer's price on top of the observation's cost
 /// weight, takes out the candidates that would break the ceiling, and asks again among the rest.
 /// Where none is left the one with the lowest expected cost is kept, or, if the settings say so, it
-/// fails with unavailable. After sampling, tell the pacer by decided(). `explain`: the scores come
-/// with all deviations.
+/// fails with unavailable, as it does for a hedge. After sampling, tell the pacer by decided().
+/// `explain`: the scores come with all deviations.
 Result<PacedChoice> choose_within_budget(BudgetPacer& pacer, const policies::Policy* policy,
                                          const env::Observation& observation, Timestamp now,
-                                         Rng& rng, bool explain = false);
+                                         Rng& rng, bool explain = false,
+                                         Spender spender = Spender::query);
 
 }  // namespace yardmaster::agent

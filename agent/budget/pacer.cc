@@ -98,12 +98,13 @@ double BudgetPacer::queries_left_today(Timestamp now) const {
   return std::max(1.0, per_second * Seconds(midnight - now).count());
 }
 
-double BudgetPacer::left(Timestamp now) const {
+double BudgetPacer::left(Timestamp now, Spender spender) const {
   double usd = kNoLimit;
   if (settings_.usd_per_query > 0) {
     const auto queries = static_cast<double>(queries_);
+    const double own = spender == Spender::query ? 1 : 0;
     const double allowed =
-        std::max(kOpeningQueries - queries, 1 + kAllowance * std::min(queries, kKeptQueries));
+        std::max(kOpeningQueries - queries, own + kAllowance * std::min(queries, kKeptQueries));
     usd = saved_ + allowed * settings_.usd_per_query;
   }
   if (settings_.usd_per_day > 0) {
@@ -147,10 +148,10 @@ void BudgetPacer::observe(std::span<const CandidateForecast> forecasts,
 
 std::vector<std::size_t> BudgetPacer::over_ceiling(std::span<const env::Candidate> candidates,
                                                    std::span<const CandidateForecast> forecasts,
-                                                   Timestamp now) {
+                                                   Timestamp now, Spender spender) {
   const std::lock_guard lock(mutex_);
   start_day(now);
-  const double most = left(now);
+  const double most = left(now, spender);
   std::vector<std::size_t> over;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     if (bound(candidates[i].model, forecasts[i].cost_usd) > most) over.push_back(i);
@@ -158,18 +159,25 @@ std::vector<std::size_t> BudgetPacer::over_ceiling(std::span<const env::Candidat
   return over;
 }
 
-void BudgetPacer::decided(const DecisionId& id, std::string_view model, double expected_usd,
-                          Timestamp now) {
+double BudgetPacer::left_usd(Timestamp now, Spender spender) {
   const std::lock_guard lock(mutex_);
   start_day(now);
-  count_arrival(now);
+  return left(now, spender);
+}
+
+void BudgetPacer::decided(const DecisionId& id, std::string_view model, double expected_usd,
+                          Timestamp now, Spender spender) {
+  const std::lock_guard lock(mutex_);
+  start_day(now);
   if (pending_.size() >= kMostPending) pending_.erase(pending_.begin());  // stays as expected
-  pending_[id] = {std::string(model), expected_usd, day_};
-  ++queries_;
+  pending_[id] = {std::string(model), expected_usd, day_, spender};
   spent_ += expected_usd;
   spent_today_ += expected_usd;
-  saved_ = std::min(saved_ + settings_.usd_per_query - expected_usd,
-                    kKeptQueries * settings_.usd_per_query);
+  saved_ -= expected_usd;
+  if (spender == Spender::hedge) return;
+  count_arrival(now);
+  ++queries_;
+  saved_ = std::min(saved_ + settings_.usd_per_query, kKeptQueries * settings_.usd_per_query);
 }
 
 void BudgetPacer::spent(const DecisionId& id, double cost_usd) {
@@ -190,8 +198,10 @@ void BudgetPacer::cancelled(const DecisionId& id) {
   const auto found = pending_.find(id);
   if (found == pending_.end()) return;
   correct(found->second, -found->second.expected_usd);
-  --queries_;
-  saved_ -= settings_.usd_per_query;
+  if (found->second.spender == Spender::query) {
+    --queries_;
+    saved_ -= settings_.usd_per_query;
+  }
   pending_.erase(found);
 }
 
@@ -222,7 +232,7 @@ void BudgetPacer::start_at(double cost_weight) {
 BudgetStatus BudgetPacer::status(Timestamp now) {
   const std::lock_guard lock(mutex_);
   start_day(now);
-  return {queries_, spent_, spent_today_, weight_, left(now)};
+  return {queries_, spent_, spent_today_, weight_, left(now, Spender::query)};
 }
 
 }  // namespace yardmaster::agent

@@ -37,6 +37,10 @@ struct BudgetStatus {
   double left_usd = 0;         ///< what the next decision may cost at most
 };
 
+/// What a decision is made for: a query, for which there is budget, or a second call of one beside
+/// the first, which has to come out of what is left over.
+enum class Spender { query, hedge };
+
 /// Keeps a router's spending on a budget: a price of money is added to the cost weight of each
 /// decision, so that the policy itself chooses less where it gains least, and a ceiling takes out
 /// the candidates that could break it.
@@ -76,11 +80,15 @@ class BudgetPacer {
 
   /// The candidates, as ascending indices, whose choice could break the ceiling.
   std::vector<std::size_t> over_ceiling(std::span<const env::Candidate> candidates,
-                                        std::span<const CandidateForecast> forecasts,
-                                        Timestamp now);
+                                        std::span<const CandidateForecast> forecasts, Timestamp now,
+                                        Spender spender = Spender::query);
+
+  /// What the next decision may cost at most.
+  double left_usd(Timestamp now, Spender spender = Spender::query);
 
   /// Counts a decision at its expected cost.
-  void decided(const DecisionId& id, std::string_view model, double expected_usd, Timestamp now);
+  void decided(const DecisionId& id, std::string_view model, double expected_usd, Timestamp now,
+               Spender spender = Spender::query);
 
   /// What a counted decision really cost. Unknown ids and second reports have no effect.
   void spent(const DecisionId& id, double cost_usd);
@@ -98,6 +106,7 @@ class BudgetPacer {
     std::string model;
     double expected_usd = 0;
     std::int64_t day = 0;
+    Spender spender = Spender::query;
   };
 
   /// What a model's decisions have cost, and by how much that was off.
@@ -121,7 +130,7 @@ class BudgetPacer {
   void correct(const Pending& pending, double by_usd);
   double queries_left_today(Timestamp now) const;
   double wanted(Timestamp now) const;
-  double left(Timestamp now) const;
+  double left(Timestamp now, Spender spender) const;
   double bound(std::string_view model, double expected_usd) const;
 
   const BudgetSettings settings_;

@@ -38,7 +38,7 @@ Result<std::uint64_t> first_decision_today(const replay::Store& store, Timestamp
 
 std::optional<double> cost_of(const Outcome& outcome) {
   if (outcome.cost_usd) return outcome.cost_usd;
-  if (outcome.status != Outcome::Status::ok) return 0.0;
+  if (!is_billed(outcome.status)) return 0.0;
   return std::nullopt;
 }
 
@@ -51,7 +51,8 @@ Status restore_budget(const replay::Store& store, const std::string& router,
   return store.for_each_decision(std::min(*from, recent), [&](const DecisionRecord& record) {
     const Decision& decision = record.decision;
     if (decision.router != router) return true;
-    pacer.decided(decision.id, decision.model(), decision.estimated_cost_usd, decision.time);
+    pacer.decided(decision.id, decision.model(), decision.estimated_cost_usd, decision.time,
+                  decision.hedge_of ? Spender::hedge : Spender::query);
     const auto cost = record.outcome ? cost_of(*record.outcome) : std::nullopt;
     if (cost) pacer.spent(decision.id, *cost);
     pacer.start_at(std::max(0.0, decision.weights.cost - base_cost_weight));

@@ -8,7 +8,7 @@ std::optional<double> tokens_of(const Outcome& outcome) {
   if (outcome.input_tokens && outcome.output_tokens) {
     return static_cast<double>(*outcome.input_tokens) + static_cast<double>(*outcome.output_tokens);
   }
-  if (outcome.status != Outcome::Status::ok) return 0.0;
+  if (!is_billed(outcome.status)) return 0.0;
   return std::nullopt;
 }
 

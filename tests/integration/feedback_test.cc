@@ -156,6 +156,19 @@ TEST_F(Feedback, ARejectedQueryIsNotLearnedWhateverItsFeedback) {
   EXPECT_THAT(get("/metrics").text, HasSubstr("yardmaster_store_waiting 0"));
 }
 
+TEST_F(Feedback, OfACancelledCallTheCostAloneIsLearnedWhateverItsFeedback) {
+  start("feedback: {default: 0.5}\n");
+  const std::string id = route();
+  EXPECT_EQ(
+      post("/v1/outcomes", R"({"decision_id": ")" + id + R"(", "status": "cancelled"})").status,
+      200u);
+  EXPECT_EQ(judge(id, 1).status, 200u);
+  EXPECT_EQ(get("/v1/admin/learner").json().at("rows").to_number<int>(), 1);
+  EXPECT_THAT(get("/metrics").text, HasSubstr("yardmaster_store_waiting 0"));
+  const auto outcome = get("/v1/decisions/" + id).json().at("outcome").as_object();
+  EXPECT_EQ(outcome.at("status").as_string(), "cancelled");
+}
+
 TEST_F(Feedback, MalformedBodiesOfEveryRouteAreRefusedAndTheDaemonGoesOn) {
   start();
   for (const char* target : {"/v1/outcomes", "/v1/feedback", "/v1/route", "/v1/chat/completions"}) {

@@ -229,6 +229,29 @@ TEST(BudgetPacer, ADaysCeilingHoldsAndEndsAtMidnight) {
   EXPECT_DOUBLE_EQ(pacer.status(kNoon + hours(13)).spent_today_usd, 0);
 }
 
+TEST(BudgetPacer, AHedgeCostsAndBringsNoBudgetOfItsOwn) {
+  BudgetPacer pacer({.usd_per_query = 0.01});
+  Rng rng(1);
+  for (int i = 0; i < 200; ++i) {
+    pacer.decided(DecisionId::make(kNoon, rng), "dear", 0.01, kNoon);
+  }
+  // A query may take its own and what all may go over, a hedge that alone.
+  EXPECT_NEAR(pacer.left_usd(kNoon), 0.01 + 0.02, 1e-9);
+  EXPECT_NEAR(pacer.left_usd(kNoon, Spender::hedge), 0.02, 1e-9);
+  const Candidates forecasts{{0, 0.001}, {0, 0.003}};  // and 7.5 times that as a margin
+  EXPECT_THAT(pacer.over_ceiling(kModels, forecasts, kNoon), IsEmpty());
+  EXPECT_THAT(pacer.over_ceiling(kModels, forecasts, kNoon, Spender::hedge), ElementsAre(1));
+
+  const DecisionId id = DecisionId::make(kNoon, rng);
+  pacer.decided(id, "cheap", 0.005, kNoon, Spender::hedge);
+  EXPECT_EQ(pacer.status(kNoon).queries, 200u);
+  EXPECT_NEAR(pacer.status(kNoon).spent_usd, 2.005, 1e-9);
+  EXPECT_NEAR(pacer.left_usd(kNoon), 0.01 + 0.015, 1e-9);
+  pacer.cancelled(id);
+  EXPECT_EQ(pacer.status(kNoon).queries, 200u);
+  EXPECT_NEAR(pacer.left_usd(kNoon), 0.01 + 0.02, 1e-9);
+}
+
 TEST(BudgetPacer, YesterdaysLateBillIsNotTodays) {
   BudgetPacer pacer({.usd_per_day = 1});
   Rng rng(1);
@@ -276,6 +299,19 @@ TEST(PacedChoice, WithinTheCeilingThePolicysOwnDistributionStands) {
   EXPECT_THAT(choice->probabilities, ElementsAre(DoubleEq(0.05), DoubleEq(0.95)));
   EXPECT_THAT(choice->expected_usd, ElementsAre(0.001, 0.5));
   EXPECT_EQ(choice->added_cost_weight, 0);
+}
+
+TEST(PacedChoice, AHedgeIsRefusedWhereEveryCandidateCouldBreakTheBudget) {
+  BudgetPacer pacer({.usd_per_day = 1e-6});
+  const StatedScores policy;
+  Rng rng(1);
+  const auto query = choose_within_budget(pacer, &policy, observation_of(kModels), kNoon, rng);
+  ASSERT_TRUE(query);
+  EXPECT_THAT(query->kept, ElementsAre(0)) << "the cheapest serves";
+  const auto hedge = choose_within_budget(pacer, &policy, observation_of(kModels), kNoon, rng,
+                                          false, Spender::hedge);
+  ASSERT_FALSE(hedge);
+  EXPECT_EQ(hedge.error().code, ErrorCode::unavailable);
 }
 
 TEST(PacedChoice, ThePolicyIsAskedAgainAmongWhatTheCeilingLeaves) {

@@ -63,12 +63,14 @@ TEST(ImplicitFeedback, AnAnswerTellsAllThatItsMetricsMeasure) {
               ElementsAre(Pair("failed", 0), Pair("time", 2), Pair("again", 0)));
 }
 
-TEST(ImplicitFeedback, AFailureTellsThatAloneAndARejectionNothing) {
+TEST(ImplicitFeedback, AFailureTellsThatAloneAndARejectionOrACancelledCallNothing) {
   Outcome outcome;
   outcome.latency_s = 1;
   outcome.status = Outcome::Status::error;
   EXPECT_THAT(measured(outcome, {}), ElementsAre(Pair("failed", 1)));
   outcome.status = Outcome::Status::rejected;
+  EXPECT_THAT(measured(outcome, {}), IsEmpty());
+  outcome.status = Outcome::Status::cancelled;
   EXPECT_THAT(measured(outcome, {}), IsEmpty());
 }
 

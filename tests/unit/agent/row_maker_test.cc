@@ -131,6 +131,16 @@ TEST_F(RowMakerTest, AFailedCallCountsAsQualityZeroWhateverTheFeedback) {
   EXPECT_EQ(made->row.outcomes[0].cost_usd, std::nullopt);
 }
 
+TEST_F(RowMakerTest, ACancelledCallHasItsEstimatedCostAndNoQualityWhateverTheFeedback) {
+  DecisionRecord record = judged_decision();
+  record.outcome = Outcome{};
+  record.outcome->status = Outcome::Status::cancelled;
+  record.decision.estimated_cost_usd = 0.01;
+  const auto made = maker_->from_decision(record);
+  EXPECT_EQ(made->row.outcomes[0].quality, std::nullopt);
+  EXPECT_EQ(made->row.outcomes[0].cost_usd, 0.01);
+}
+
 TEST_F(RowMakerTest, ASuccessWithoutAReportedCostCountsWithItsEstimate) {
   DecisionRecord record = judged_decision();
   record.decision.estimated_cost_usd = 0.01;

@@ -96,6 +96,7 @@ inline Decision any_decision() {
   for (double& propensity : decision.propensities) propensity /= sum;
   decision.chosen = *rc::gen::inRange<std::size_t>(0, models);
   if (*rc::gen::arbitrary<bool>()) decision.filtered.push_back({any_text(), any_text()});
+  decision.hedge_of = maybe(any_id);
   decision.would_choose = any_text();
   decision.weights = {any_double(), any_double()};
   decision.policy_version = any_count();
@@ -107,8 +108,8 @@ inline Decision any_decision() {
 
 inline Outcome any_outcome() {
   Outcome outcome;
-  outcome.status =
-      *rc::gen::element(Outcome::Status::ok, Outcome::Status::error, Outcome::Status::rejected);
+  outcome.status = *rc::gen::element(Outcome::Status::ok, Outcome::Status::error,
+                                     Outcome::Status::rejected, Outcome::Status::cancelled);
   outcome.time = any_time();
   outcome.latency_s = maybe(any_amount);
   outcome.first_token_s = maybe(any_amount);

@@ -92,6 +92,18 @@ TEST(Codec, WithoutASuccessorsFeaturesTheLayoutIsTheFirst) {
   EXPECT_EQ(encoded(StoredDecision())[0], 1);
 }
 
+TEST(Codec, OnlyWhatOlderVersionsDoNotKnowTakesTheNewestLayout) {
+  StoredDecision stored;
+  stored.decision.key = "app";
+  EXPECT_EQ(encoded(stored)[0], 3);
+  stored.decision.hedge_of = DecisionId();
+  EXPECT_EQ(encoded(stored)[0], 4);
+  StoredOutcome outcome;
+  EXPECT_EQ(encoded(Event(outcome))[0], 1);
+  outcome.outcome.status = Outcome::Status::cancelled;
+  EXPECT_EQ(encoded(Event(outcome))[0], 4);
+}
+
 TEST(Codec, ALayoutOfANewerVersionIsUnsupported) {
   std::string bytes = encoded(TrainingRow());
   bytes[0] = 3;

@@ -102,6 +102,14 @@ TEST(DecisionLog, UnknownFieldsAreIgnoredAndNullIsAbsent) {
   EXPECT_EQ(read->decision.weights, ObjectiveWeights());
 }
 
+TEST(DecisionLog, AHedgeNamesTheDecisionThatItHedges) {
+  DecisionRecord record = example();
+  record.decision.hedge_of = DecisionId::parse("01940000-0000-7000-8000-0000000000aa").value();
+  const std::string line = to_json_line(record);
+  EXPECT_NE(line.find(R"("hedge_of":"01940000-0000-7000-8000-0000000000aa")"), std::string::npos);
+  EXPECT_TRUE(same(*from_json_line(line), record));
+}
+
 TEST(DecisionLog, BytesThatAreNotUtf8BecomeReplacementCharacters) {
   DecisionRecord record = example();
   record.decision.query = "cut \xe6\xbc";
