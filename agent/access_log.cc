@@ -68,6 +68,7 @@ std::string access_line(const AccessEntry& entry) {
   line.text("key", entry.key);
   line.text("model", entry.model);
   line.text("decision_id", entry.decision_id);
+  line.text("hedge", entry.hedge);
   line.digits("attempts", entry.attempts);
   line.whole("input_tokens", entry.input_tokens);
   line.whole("output_tokens", entry.output_tokens);

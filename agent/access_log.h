@@ -26,6 +26,7 @@ struct AccessEntry {
   std::string decision_id;
   std::string own_us;    ///< our own time, upstream excluded, as the answer's header tells it
   std::string attempts;  ///< calls of upstreams, the same
+  std::string hedge;     ///< of one that was hedged, whether that won, the same
   std::optional<std::uint64_t> input_tokens;
   std::optional<std::uint64_t> output_tokens;
   std::optional<double> cost_usd;

@@ -247,7 +247,7 @@ std::vector<env::UpstreamSpec> Assembly::upstreams() const {
 std::unique_ptr<Services> Assembly::make_services(replay::Store& store, LearnerThread& learner,
                                                   DaemonKeys& keys) const {
   auto services = std::make_unique<Services>(*pool_, store, learner, *tokens_, keys, data(),
-                                             config_.breaker, config_.sessions);
+                                             config_.breaker, config_.hedge, config_.sessions);
   services->max_attempts = config_.fallback.max_attempts;
   services->retry = config_.retry;
   services->providers = providers_of(config_);

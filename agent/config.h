@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/call_retry.h"
+#include "agent/hedging.h"
 #include "agent/keys/api_key.h"
 #include "agent/model_health.h"
 #include "agent/secret.h"
@@ -159,6 +160,7 @@ struct Config {
   std::vector<RouterConfig> routers{RouterConfig{}};
   FallbackConfig fallback;
   RetrySettings retry;
+  HedgeSettings hedge;
   BreakerSettings breaker;
   SessionSettings sessions;
   ObjectiveConfig objective;

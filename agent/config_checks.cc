@@ -187,6 +187,13 @@ void check_routers(const Config& config, Problems& problems) {
   }
 }
 
+void check_hedge(const Config& config, Problems& problems) {
+  if (!config.hedge.enabled || config.fallback.max_attempts > 1) return;
+  problems.add_at("hedge.enabled",
+                  "is true, but fallback.max_attempts lets one model be called for a query; raise "
+                  "it to 2 or more");
+}
+
 void check_metrics(const Config& config, Problems& problems) {
   const auto& metrics = config.feedback.metrics;
   if (metrics.empty()) {
@@ -289,6 +296,7 @@ void check_config(const Config& config, bool made_keys, Problems& problems) {
     check_tags(config, entry("routers", i) + ".exclude_tags", config.routers[i].exclude_tags,
                problems);
   }
+  check_hedge(config, problems);
   check_metrics(config, problems);
   check_objective(config, problems);
   check_keys(config, problems);

@@ -115,6 +115,14 @@ void visit_retry(FieldVisitor& visitor, RetrySettings& retry) {
   visitor.seconds("max_wait_s", retry.max_wait, 0.001, 60);
 }
 
+void visit_hedge(FieldVisitor& visitor, HedgeSettings& hedge) {
+  visitor.flag("enabled", hedge.enabled);
+  visitor.number("quantile", hedge.quantile, 0.5, 0.999);
+  visitor.integer("min_calls", hedge.min_calls, 1, 1'000'000);
+  visitor.seconds("min_wait_s", hedge.min_wait, 0.001, 600);
+  visitor.number("max_share", hedge.max_share, 0.001, 1);
+}
+
 void visit_sessions(FieldVisitor& visitor, SessionSettings& sessions) {
   visitor.flag("enabled", sessions.enabled);
   visitor.seconds("idle_s", sessions.idle, 1, kDay_s * 30);
@@ -213,6 +221,7 @@ void visit_config(FieldVisitor& visitor, Config& config) {
   visitor.list_of("routers", config.routers, visit_router);
   visitor.group("fallback", [&](FieldVisitor& v) { visit_fallback(v, config.fallback); });
   visitor.group("retry", [&](FieldVisitor& v) { visit_retry(v, config.retry); });
+  visitor.group("hedge", [&](FieldVisitor& v) { visit_hedge(v, config.hedge); });
   visitor.group("sessions", [&](FieldVisitor& v) { visit_sessions(v, config.sessions); });
   visitor.group("breaker", [&](FieldVisitor& v) { visit_breaker(v, config.breaker); });
   visitor.group("objective", [&](FieldVisitor& v) { visit_objective(v, config.objective); });

@@ -39,16 +39,17 @@ std::string ModelHealth::why_down(const Circuit& circuit, Time now) const {
          seconds_text(std::chrono::ceil<milliseconds>(circuit.open_until - now));
 }
 
-void ModelHealth::begin(std::size_t model, Time now) {
-  if (open_count_.load(std::memory_order_relaxed) == 0) return;
+bool ModelHealth::begin(std::size_t model, Time now) {
+  if (open_count_.load(std::memory_order_relaxed) == 0) return false;
   Circuit& circuit = *circuits_[model];
   const std::lock_guard lock(circuit.mutex);
-  if (!circuit.open || now < circuit.open_until) return;
+  if (!circuit.open || now < circuit.open_until) return false;
   circuit.trial = true;
   circuit.open_until = now + circuit.open_for;
+  return true;
 }
 
-void ModelHealth::not_called(std::size_t model, Time now) {
+void ModelHealth::given_up(std::size_t model, Time now) {
   Circuit& circuit = *circuits_[model];
   const std::lock_guard lock(circuit.mutex);
   if (!circuit.trial) return;

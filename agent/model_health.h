@@ -48,11 +48,11 @@ class ModelHealth {
   /// empty vector: all may be.
   std::vector<std::string> down(Time now) const;
 
-  /// A call is about to be made: where the circuit is half open it is the trial.
-  void begin(std::size_t model, Time now);
+  /// A call is about to be made; true: the circuit is half open, and it is the trial.
+  bool begin(std::size_t model, Time now);
 
-  /// The call that begin() announced is not made after all.
-  void not_called(std::size_t model, Time now);
+  /// A trial was given up before anything was heard of it: another may follow at once.
+  void given_up(std::size_t model, Time now);
 
   bool succeeded(std::size_t model);  ///< true: that closed the circuit
   bool failed(std::size_t model, const CallFailure& failure, Time now);  ///< true: that opened it

@@ -37,8 +37,10 @@ struct ServingMetrics {
   struct Model {
     Counter chosen;
     Counter upstream_errors;
-    Counter fallbacks;  ///< calls because another model had failed
-    Counter retries;    ///< calls because the one before, of the same model, surely did nothing
+    Counter fallbacks;   ///< calls because another model had failed
+    Counter retries;     ///< calls because the one before, of the same model, surely did nothing
+    Counter hedges;      ///< calls because another model was slow to answer
+    Counter hedges_won;  ///< of them, those that were answered first
     DurationHistogram upstream_latency;
     DurationHistogram first_token;  ///< of streams
     Counter truncations;            ///< answers cut for their length

@@ -215,7 +215,11 @@ asio::awaitable<Status> HttpUpstream::begin(UpstreamCall& under_way, const ChatC
       if (Status opened = co_await connect(under_way, first); !opened) co_return opened;
     }
     HttpExchange& exchange = under_way.start(executor_, limits);
-    if (co_await exchange.send(request)) co_return Status{};
+    const bool begun = co_await exchange.send(request);
+    if (begun && call.progress != nullptr) {
+      call.progress->answered = std::chrono::steady_clock::now();
+    }
+    if (begun) co_return Status{};
     const bool went_stale =
         kept && !exchange.answered() && exchange.timeout() == HttpExchange::Timeout::none;
     if (!went_stale) co_return fail(under_way.failure());

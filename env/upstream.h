@@ -40,6 +40,12 @@ struct UpstreamSpec {
   double time_scale = 0;   ///< simulated ones wait their latency times this; 0: answer at once
 };
 
+/// What is known of a call while it is under way. One thread.
+struct CallProgress {
+  /// When the head of an answer was there; nothing where the call's upstream tells no such thing.
+  std::optional<std::chrono::steady_clock::time_point> answered;
+};
+
 /// One call of a model, ready to send.
 struct ChatCall {
   const ModelSpec* model = nullptr;
@@ -55,6 +61,8 @@ struct ChatCall {
 
   /// Before which the call ends, however long the upstream's own timeouts are.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+
+  CallProgress* progress = nullptr;  ///< outlives the call; nullptr: nobody looks
 };
 
 /// What an upstream answered, whatever the status.

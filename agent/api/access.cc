@@ -75,6 +75,7 @@ void log_access(AccessLog& log, std::shared_ptr<AccessEntry> entry, SteadyTime s
     if (name == "x-yardmaster-decision-id") entry->decision_id = value;
     if (name == "x-yardmaster-overhead-us") entry->own_us = value;
     if (name == "x-yardmaster-attempts") entry->attempts = value;
+    if (name == "x-yardmaster-hedge") entry->hedge = value;
   }
   if (response.stream) {
     response.stream =

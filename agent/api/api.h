@@ -1,7 +1,11 @@
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "agent/api/chat_attempt.h"
@@ -60,6 +64,8 @@ class Api {
 
   struct ChatTarget;
   struct ChatRun;
+  struct ChatLeg;
+  struct ChatRace;
   class ChatStream;
 
   std::optional<HttpResponse> take_request(const Caller& caller);
@@ -78,7 +84,7 @@ class Api {
   void remember_turn(const RouteRequest& request, const Decision& decision);
   double expected_tokens(const env::Query& query) const;
   std::vector<std::string> unavailable_models(const env::Query& query) const;
-  ModelLoad::Call begin_call(const env::ModelSpec& model, const env::Query& query);
+  Status leave_out_unaffordable(ChatRun& run) const;
   void take_back(const RouterService& service, const Routed& routed);
   void count_decision(const Routed& routed, bool logged);
   void count_choice(const env::ModelSpec& model, bool degraded);
@@ -89,6 +95,9 @@ class Api {
   boost::asio::awaitable<Result<ChatTarget>> choose_first(ChatRun& run);
   Result<ChatTarget> choose_next(ChatRun& run, const ChatTarget& failed);
   Result<ChatTarget> choose_routed(ChatRun& run);
+  Result<ChatTarget> choose_hedge(ChatRun& run, const ChatLeg& slow);
+  Result<ChatTarget> draw(ChatRun& run);
+  void leave_out_failed(ChatRun& run);
   boost::asio::awaitable<Result<ChatTarget>> choose_named(ChatRun& run);
   Result<ChatTarget> choose_passed(ChatRun& run);
   Result<const env::ModelSpec*> named_model(const ChatRun& run) const;
@@ -96,12 +105,38 @@ class Api {
                                              env::ApiRoute route);
   boost::asio::awaitable<HttpResponse> pass(HttpRequest request, Caller caller,
                                             env::ApiRoute route);
-  boost::asio::awaitable<HttpResponse> answer_chat(ChatRun& run, ChatTarget target);
+  boost::asio::awaitable<HttpResponse> answer_chat(std::shared_ptr<ChatRun> run, ChatTarget target);
   HttpResponse chat_response(ChatRun& run, ChatTarget target, ChatAttempt attempt);
   Decision direct_decision(const env::ModelSpec& model, const RouteRequest& options);
-  boost::asio::awaitable<ChatAttempt> call_model(ChatRun& run, ChatTarget& target);
-  env::ChatCall make_call(ChatRun& run, const env::ModelSpec& model, const env::Upstream* upstream);
-  boost::asio::awaitable<void> retry_call(ChatRun& run, ChatTarget& target, ChatAttempt& attempt);
+
+  // chat_race.cc
+  boost::asio::awaitable<std::shared_ptr<ChatLeg>> call_models(std::shared_ptr<ChatRun> run,
+                                                               ChatTarget target);
+  boost::asio::awaitable<std::shared_ptr<ChatLeg>> await_winner(std::shared_ptr<ChatRun> run,
+                                                                std::shared_ptr<ChatRace> race);
+  boost::asio::awaitable<void> conclude_race(std::shared_ptr<ChatRun> run,
+                                             std::shared_ptr<ChatRace> race,
+                                             std::shared_ptr<ChatLeg> winner);
+  static std::string why_lost(const ChatRun& run, const ChatRace& race, const ChatLeg& leg);
+  static void watch_client(ChatRun& run);
+  bool may_hedge(const ChatRun& run) const;
+  std::chrono::steady_clock::time_point hedge_time(const ChatRun& run, const ChatLeg& leg);
+  void hedge(const std::shared_ptr<ChatRun>& run, const std::shared_ptr<ChatRace>& race,
+             const boost::asio::any_io_executor& executor);
+  void start_leg(const std::shared_ptr<ChatRun>& run, const std::shared_ptr<ChatRace>& race,
+                 ChatTarget target, const boost::asio::any_io_executor& executor);
+
+  // chat_call.cc
+  boost::asio::awaitable<void> call_model(std::shared_ptr<ChatRun> run,
+                                          std::shared_ptr<ChatLeg> leg);
+  env::ChatCall make_call(const ChatRun& run, ChatLeg& leg, const env::Upstream* upstream);
+  boost::asio::awaitable<void> retry_call(ChatRun& run, ChatLeg& leg, ChatAttempt& attempt);
+  void count_attempt(ChatRun& run, const ChatLeg& leg);
+  void count_given_up(const ChatRun& run, const ChatLeg& leg);
+  boost::asio::awaitable<void> conclude(ChatRun& run, ChatLeg& leg);
+  boost::asio::awaitable<void> conclude_lost(ChatRun& run, ChatLeg& leg, std::string why);
+  void begin_call(ChatTarget& target, const env::Query& query);
+
   bool may_try_another(const ChatRun& run, const ChatAttempt& attempt) const;
   boost::asio::awaitable<void> know_whether_logged(const ChatRun& run, ChatTarget& target);
   boost::asio::awaitable<void> record(ChatTarget& target, Outcome outcome, const env::Usage& usage);

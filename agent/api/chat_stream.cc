@@ -132,6 +132,7 @@ std::string Api::ChatStream::closing_comment(const Outcome& outcome) const {
   if (target_.logged) closing["decision_id"] = target_.decision.id.str();
   closing["model"] = attempt_.model->name;
   closing["status"] = to_string(outcome.status);
+  if (!hedge_.empty()) closing["hedge"] = hedge_;
   put_if_any(closing, "cost_usd", outcome.cost_usd);
   put_if_any(closing, "input_tokens", outcome.input_tokens);
   put_if_any(closing, "output_tokens", outcome.output_tokens);

@@ -1,8 +1,10 @@
 // What an API key limits: models, requests and tokens a minute, money a day.
 
+#include <algorithm>
 #include <cstdio>
 
 #include "agent/api/api.h"
+#include "agent/api/chat_run.h"
 #include "agent/api/request_options.h"
 #include "base/json_text.h"
 
@@ -95,6 +97,32 @@ std::optional<HttpResponse> Api::admit(const Caller& caller, const env::Query& q
   }
   request.hold = KeyHold(caller.key, tokens);
   return std::nullopt;
+}
+
+/// What is called beside a slow model breaks no limit of the key that asks: models that its day's
+/// budget does not pay for are not to be chosen. Fails where its tokens of the minute do not last.
+Status Api::leave_out_unaffordable(ChatRun& run) const {
+  const auto standing = run.options.hold.standing(services_.clock());
+  if (!standing) return {};
+  const double input = services_.tokens.estimate(run.query);
+  const double output = expected_output_tokens(run.query);
+  if (const auto& tokens = standing->tokens) {
+    const double needed = std::min(input + output, static_cast<double>(tokens->limit));
+    if (static_cast<double>(tokens->remaining) < needed) {
+      return fail(ErrorCode::unavailable, "the key's tokens of the minute are used up");
+    }
+  }
+  if (standing->budget_usd_per_day <= 0) return {};
+  const double left = standing->budget_usd_per_day - standing->spent_today_usd;
+  for (std::size_t i = 0; i < services_.pool.models().size(); ++i) {
+    const double cost = services_.pool.models()[i].cost_usd(input, output).value_or(0);
+    std::string& reason = run.options.down[i];
+    if (cost > left && reason.empty()) {
+      reason = "over the day's budget of key '" + run.options.hold.key()->name +
+               "': it is expected to cost " + number_text(cost) + " USD";
+    }
+  }
+  return {};
 }
 
 void Api::add_limit_headers(const Caller& caller, HttpResponse& response) {

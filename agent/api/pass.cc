@@ -4,7 +4,7 @@
 #include <chrono>
 
 #include "agent/api/api.h"
-#include "agent/api/chat_stream.h"
+#include "agent/api/chat_run.h"
 #include "agent/api/request_options.h"
 #include "env/candidate_filter.h"
 #include "env/request_query.h"
@@ -67,8 +67,8 @@ Result<Api::ChatTarget> Api::choose_passed(ChatRun& run) {
                                              "; name a model at an upstream of kind openai");
   }
   ChatTarget target;
-  target.load = begin_call(**model, run.query);
   target.model = *model;
+  begin_call(target, run.query);
   target.passed = true;
   Decision& decision = target.decision;
   decision.time = services_.clock();
@@ -99,10 +99,10 @@ asio::awaitable<HttpResponse> Api::pass(HttpRequest request, Caller caller, env:
   auto options = read_route_headers(request);
   if (!options) co_return to_response(options.error());
   if (auto refused = admit(caller, *query, *options)) co_return std::move(*refused);
-  ChatRun run{request, *query, start, route};
-  run.options = std::move(*options);
-  run.access = std::move(caller.access);
-  auto target = choose_passed(run);
+  auto run = std::make_shared<ChatRun>(std::move(request), std::move(*query), route, start);
+  run->options = std::move(*options);
+  run->access = std::move(caller.access);
+  auto target = choose_passed(*run);
   if (!target) co_return model_refused(target.error());
   co_return co_await answer_chat(run, std::move(*target));
 }

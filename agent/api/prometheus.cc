@@ -3,6 +3,7 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <array>
 #include <sstream>
 
 #include "agent/api/gen_ai_prometheus.h"
@@ -81,16 +82,36 @@ void add_requests(const Services& services, std::vector<MetricFamily>& families)
           [](const ServingMetrics& thread) -> const auto& { return thread.overhead; })}));
 }
 
+/// What is counted of each model in one number.
+void add_model_counters(const Services& services, std::vector<MetricFamily>& families) {
+  struct Counted {
+    const char* name;
+    const char* help;
+    Counter ServingMetrics::Model::*counter;
+  };
+  using Model = ServingMetrics::Model;
+  static constexpr std::array<Counted, 6> kCounted{{
+      {"decisions_total", "Decisions by the model chosen.", &Model::chosen},
+      {"upstream_errors_total", "Upstream calls that failed.", &Model::upstream_errors},
+      {"fallbacks_total", "Calls because another model had failed.", &Model::fallbacks},
+      {"retries_total", "Calls made again to the same model, which had surely done nothing.",
+       &Model::retries},
+      {"hedges_total", "Calls because another model was slow to answer.", &Model::hedges},
+      {"hedges_won_total", "Of those, the ones that answered first.", &Model::hedges_won},
+  }};
+  for (const Counted& counted : kCounted) {
+    MetricFamily out = family(counted.name, counted.help, MetricType::Counter, {});
+    for (std::size_t i = 0; i < services.pool.models().size(); ++i) {
+      out.metric.push_back(counter(
+          total(services,
+                [&](const auto& t) -> const Counter& { return t.models[i].*counted.counter; }),
+          {{"model", services.pool.models()[i].name}}));
+    }
+    families.push_back(std::move(out));
+  }
+}
+
 void add_models(const Services& services, std::vector<MetricFamily>& families) {
-  MetricFamily chosen =
-      family("decisions_total", "Decisions by the model chosen.", MetricType::Counter, {});
-  MetricFamily errors =
-      family("upstream_errors_total", "Upstream calls that failed.", MetricType::Counter, {});
-  MetricFamily fallbacks =
-      family("fallbacks_total", "Calls because another model had failed.", MetricType::Counter, {});
-  MetricFamily retries =
-      family("retries_total", "Calls made again to the same model, which had surely done nothing.",
-             MetricType::Counter, {});
   MetricFamily signals =
       family("answer_signals_total",
              "Answers that were cut for length, refused, or given to a query asked again.",
@@ -105,19 +126,6 @@ void add_models(const Services& services, std::vector<MetricFamily>& families) {
                                     MetricType::Histogram, {});
   for (std::size_t i = 0; i < services.pool.models().size(); ++i) {
     const Labels labels{{"model", services.pool.models()[i].name}};
-    chosen.metric.push_back(counter(
-        total(services, [&](const auto& t) -> const Counter& { return t.models[i].chosen; }),
-        labels));
-    errors.metric.push_back(
-        counter(total(services,
-                      [&](const auto& t) -> const Counter& { return t.models[i].upstream_errors; }),
-                labels));
-    fallbacks.metric.push_back(counter(
-        total(services, [&](const auto& t) -> const Counter& { return t.models[i].fallbacks; }),
-        labels));
-    retries.metric.push_back(counter(
-        total(services, [&](const auto& t) -> const Counter& { return t.models[i].retries; }),
-        labels));
     const auto signal = [&](const char* kind, Counter ServingMetrics::Model::*counted) {
       Labels with_kind = labels;
       with_kind.push_back({"signal", kind});
@@ -136,10 +144,6 @@ void add_models(const Services& services, std::vector<MetricFamily>& families) {
     first_token.metric.push_back(histogram(
         services, labels, [&](const auto& t) -> const auto& { return t.models[i].first_token; }));
   }
-  families.push_back(std::move(chosen));
-  families.push_back(std::move(errors));
-  families.push_back(std::move(fallbacks));
-  families.push_back(std::move(retries));
   families.push_back(std::move(signals));
   families.push_back(std::move(open));
   families.push_back(std::move(latency));
@@ -303,6 +307,7 @@ void add_budgets(const Services& services, std::vector<MetricFamily>& families) 
 std::string prometheus_text(const Services& services) {
   std::vector<MetricFamily> families;
   add_requests(services, families);
+  add_model_counters(services, families);
   add_models(services, families);
   add_gen_ai_families(services, families);
   add_feedback(services, families);

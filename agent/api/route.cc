@@ -138,14 +138,6 @@ std::vector<std::string> Api::unavailable_models(const env::Query& query) const 
   return reasons;
 }
 
-/// Before anything is waited for after the choice, so that one trial of a half-open circuit is not
-/// two, and what a limit leaves is not given out twice.
-ModelLoad::Call Api::begin_call(const env::ModelSpec& model, const env::Query& query) {
-  services_.health.begin(index_of(model), std::chrono::steady_clock::now());
-  if (!services_.load.has_limits()) return {};
-  return services_.load.begin(index_of(model), expected_tokens(query), services_.clock());
-}
-
 void Api::take_back(const RouterService& service, const Routed& routed) {
   if (BudgetPacer* pacer = service.router->pacer()) pacer->cancelled(routed.decision.id);
 }

@@ -13,6 +13,7 @@
 #include "agent/call_retry.h"
 #include "agent/data_directory.h"
 #include "agent/encoding_thread.h"
+#include "agent/hedging.h"
 #include "agent/implicit_signals.h"
 #include "agent/keys/daemon_keys.h"
 #include "agent/keys/wrong_keys.h"
@@ -48,7 +49,7 @@ using ReloadFunction = std::function<Result<std::vector<std::string>>()>;
 struct Services {
   Services(const env::ModelPool& pool_, replay::Store& store_, LearnerThread& learner_,
            env::TokenEstimator& tokens_, DaemonKeys& keys_, DataDirectory data_,
-           BreakerSettings breaker, SessionSettings sessions_)
+           BreakerSettings breaker, HedgeSettings hedge, SessionSettings sessions_)
       : pool(pool_),
         store(store_),
         learner(learner_),
@@ -56,6 +57,7 @@ struct Services {
         keys(keys_),
         data(std::move(data_)),
         health(pool_.models().size(), breaker),
+        hedging(pool_.models().size(), hedge),
         load(pool_.models()),
         sessions(std::make_unique<Sessions>(sessions_)) {}
 
@@ -66,6 +68,7 @@ struct Services {
   DaemonKeys& keys;
   DataDirectory data;
   ModelHealth health;
+  Hedging hedging;
   ModelLoad load;
   std::vector<env::MetricSpec> own_metrics;      ///< that the daemon measures itself
   std::unique_ptr<Regenerations> regenerations;  ///< nullptr: no metric is about them

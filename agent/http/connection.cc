@@ -197,7 +197,10 @@ asio::awaitable<HttpResponse> Connection::answer() {
   deadline_ = TimePoint::max();
   HttpRequest request = reader_.take_request();
   request.source = source_;
-  co_return co_await handle(std::move(request));
+  request.client = this;
+  HttpResponse response = co_await handle(std::move(request));
+  if (when_gone_ || watching_) co_await end_watch();
+  co_return response;
 }
 
 /// An exception ends the request, not the connection.
@@ -231,10 +234,7 @@ class Connection::PieceWriter final : public BodyWriter {
     co_return whole_;
   }
 
-  void when_gone(std::function<void()> tell) override {
-    connection_.when_gone_ = std::move(tell);
-    connection_.watch_for_end();
-  }
+  void when_gone(std::function<void()> tell) override { connection_.when_gone(std::move(tell)); }
 
   bool whole() const { return whole_; }
 
@@ -257,12 +257,7 @@ asio::awaitable<bool> Connection::stream(std::unique_ptr<StreamedBody> body,
   } catch (const std::exception& exception) {
     if (socket_.is_open()) spdlog::error("a streamed answer was cut: {}", exception.what());
   }
-  if (when_gone_) {
-    when_gone_ = nullptr;
-    boost::system::error_code ignored;
-    socket_.cancel(ignored);
-  }
-  while (watching_) co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+  co_await end_watch();
   if (!whole) co_return false;
   append_last_chunk(framing, out_);
   enter(Phase::writing, server_->limits.idle_timeout);
@@ -278,6 +273,21 @@ asio::awaitable<bool> Connection::write_piece(std::string_view bytes,
   phase_ = Phase::handling;
   deadline_ = TimePoint::max();
   co_return sent;
+}
+
+void Connection::when_gone(std::function<void()> tell) {
+  when_gone_ = std::move(tell);
+  watch_for_end();
+}
+
+/// From then on nobody is told, and nothing is read but for the next request.
+asio::awaitable<void> Connection::end_watch() {
+  if (when_gone_) {
+    when_gone_ = nullptr;
+    boost::system::error_code ignored;
+    socket_.cancel(ignored);
+  }
+  while (watching_) co_await asio::post(socket_.get_executor(), asio::use_awaitable);
 }
 
 /// Waits for the client's end of sending. Bytes mean that it has sent its next request ahead; then

@@ -49,14 +49,14 @@ struct ServerState {
 /// Instead of a timer it has a deadline, which the server looks at from time to time: arming a
 /// timer for each operation costs as much as a small request. Whether it speaks TLS is settled when
 /// it is accepted; a plain one pays a comparison with nullptr for that. One thread.
-class Connection : public std::enable_shared_from_this<Connection> {
+class Connection : public HttpClientWatch, public std::enable_shared_from_this<Connection> {
  public:
   using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp,
                                                   boost::asio::io_context::executor_type>;
   using TimePoint = std::chrono::steady_clock::time_point;
 
   Connection(std::shared_ptr<ServerState> server, Socket socket);
-  ~Connection();
+  ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -68,6 +68,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   /// No request under way: nobody waits for an answer.
   bool idle() const { return phase_ == Phase::idle || phase_ == Phase::handshaking; }
+
+  /// While a request is answered.
+  void when_gone(std::function<void()> tell) override;
 
   /// Closes at once.
   void close();
@@ -91,6 +94,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void watch_for_end();
   void watch_tls_for_end();
   void tell_gone();
+  boost::asio::awaitable<void> end_watch();
   boost::asio::awaitable<bool> write(std::string_view bytes);
   boost::asio::awaitable<bool> write_tls(std::string_view bytes);
   boost::asio::awaitable<bool> write_plain(std::string_view bytes);
@@ -108,7 +112,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Phase phase_ = Phase::idle;
   RequestReader::Progress waiting_for_ = RequestReader::Progress::complete;
   TimePoint deadline_ = TimePoint::max();
-  std::function<void()> when_gone_;  ///< whom to tell, while an answer is streamed
+  std::function<void()> when_gone_;  ///< whom to tell, while an answer is made or streamed
   bool watching_ = false;            ///< a read of the TLS stream waits for the client's end
   bool refused_ = false;             ///< reader_ holds a refusal instead of a request
   bool too_slow_ = false;            ///< the request missed its deadline

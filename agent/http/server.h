@@ -22,6 +22,17 @@ class context;
 
 namespace yardmaster::agent {
 
+/// Who waits for an answer, and may go away meanwhile. One thread.
+class HttpClientWatch {
+ public:
+  virtual ~HttpClientWatch() = default;
+
+  /// `tell` is called, once and on the server's thread, when the client goes away. A client that
+  /// closes its sending side is taken to be gone; of one that has sent more, as its next request,
+  /// nothing can be told. `tell` is not called once the answer is there.
+  virtual void when_gone(std::function<void()> tell) = 0;
+};
+
 /// A request and who sent it.
 struct HttpRequest : boost::beast::http::request<boost::beast::http::string_body> {
   HttpRequest() = default;
@@ -29,21 +40,17 @@ struct HttpRequest : boost::beast::http::request<boost::beast::http::string_body
       : boost::beast::http::request<boost::beast::http::string_body>(std::move(request)) {}
 
   boost::asio::ip::address source;  ///< of the connection: the last proxy's, where there is one
+  HttpClientWatch* client =
+      nullptr;  ///< until the handler has returned; nullptr: nobody is watched
 };
 
-/// Where the pieces of a streamed body go. One thread.
-class BodyWriter {
+/// Where the pieces of a streamed body go. when_gone(): before the first write; a client that takes
+/// nothing of one for HttpLimits::idle_timeout is told of by write() alone. One thread.
+class BodyWriter : public HttpClientWatch {
  public:
-  virtual ~BodyWriter() = default;
-
   /// Sends a piece at once, and waits until the socket has taken all of it: nothing is buffered
   /// beyond that. False: the client is gone, or took nothing for HttpLimits::idle_timeout.
   virtual boost::asio::awaitable<bool> write(std::string_view bytes) = 0;
-
-  /// `tell` is called, once and on the server's thread, when the client goes away while nothing is
-  /// written. A client that closes its sending side is taken to be gone. Call before the first
-  /// write; `tell` must not be called, and is not, once the body has been written.
-  virtual void when_gone(std::function<void()> tell) = 0;
 };
 
 /// A body that comes bit by bit.

@@ -21,6 +21,11 @@ KeyHold& KeyHold::operator=(KeyHold&& other) noexcept {
   return *this;
 }
 
+std::optional<KeyStanding> KeyHold::standing(Timestamp now) const {
+  if (key_ == nullptr) return std::nullopt;
+  return key_->account->standing(now);
+}
+
 void KeyHold::charge(const Decision& decision, KeyCharges& charges) {
   if (key_ == nullptr || !key_->key.is_charged()) return;
   if (!std::exchange(held_, false)) key_->account->charge_tokens(tokens_);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "agent/keys/key_charges.h"
 #include "agent/keys/keyring.h"
@@ -23,8 +24,11 @@ class KeyHold {
   /// nullptr: without keys.
   const ApiKey* key() const { return key_ == nullptr ? nullptr : &key_->key; }
 
+  /// How far the key is from its limits now; nothing without keys.
+  std::optional<KeyStanding> standing(Timestamp now) const;
+
   /// Charges the key with a decision made for the request. The first takes over what was taken;
-  /// one that stands in for a failed one is charged anew.
+  /// one that stands in for a failed one, or beside a slow one, is charged anew.
   void charge(const Decision& decision, KeyCharges& charges);
 
  private:

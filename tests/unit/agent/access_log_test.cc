@@ -41,6 +41,7 @@ TEST(AccessLine, IsOneJsonObjectWithWhatIsKnown) {
   entry.model = "a \"name\"\n";
   entry.decision_id = "0199";
   entry.attempts = "2";
+  entry.hedge = "won";
   entry.input_tokens = 3;
   entry.output_tokens = 0;
   entry.cost_usd = 0.000125;
@@ -51,6 +52,7 @@ TEST(AccessLine, IsOneJsonObjectWithWhatIsKnown) {
   EXPECT_EQ(read.at("model").as_string(), "a \"name\"\n");
   EXPECT_EQ(read.at("decision_id").as_string(), "0199");
   EXPECT_EQ(read.at("attempts").to_number<int>(), 2);
+  EXPECT_EQ(read.at("hedge").as_string(), "won");
   EXPECT_EQ(read.at("input_tokens").to_number<int>(), 3);
   EXPECT_EQ(read.at("output_tokens").to_number<int>(), 0);
   EXPECT_EQ(read.at("cost_usd").to_number<double>(), 0.000125);

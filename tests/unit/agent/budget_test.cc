@@ -238,7 +238,7 @@ TEST(BudgetPacer, AHedgeCostsAndBringsNoBudgetOfItsOwn) {
   // A query may take its own and what all may go over, a hedge that alone.
   EXPECT_NEAR(pacer.left_usd(kNoon), 0.01 + 0.02, 1e-9);
   EXPECT_NEAR(pacer.left_usd(kNoon, Spender::hedge), 0.02, 1e-9);
-  const Candidates forecasts{{0, 0.001}, {0, 0.003}};  // and 7.5 times that as a margin
+  const Candidates forecasts{{0, 0.001}, {0, 0.004}};  // and five times that as a margin
   EXPECT_THAT(pacer.over_ceiling(kModels, forecasts, kNoon), IsEmpty());
   EXPECT_THAT(pacer.over_ceiling(kModels, forecasts, kNoon, Spender::hedge), ElementsAre(1));
 

@@ -81,6 +81,7 @@ routers:
      require_tags: ["region:eu"], exclude_tags: [own]}
 fallback: {max_attempts: 2}
 retry: {max_retries: 3, backoff_s: 0.5, max_wait_s: 2}
+hedge: {enabled: true, quantile: 0.9, min_calls: 7, min_wait_s: 0.25, max_share: 0.2}
 breaker: {consecutive_failures: 3, failure_rate: 0.25, open_s: 1.5, max_open_s: 6}
 objective: {cost_weight: 0, latency_weight: .5, max_cost_weight: 10, metrics: {solved: 2, tone: 1}}
 feedback:
@@ -134,6 +135,11 @@ keys: [{name: app, sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410f
   EXPECT_EQ(config->retry.max_retries, 3u);
   EXPECT_EQ(config->retry.backoff, milliseconds(500));
   EXPECT_EQ(config->retry.max_wait, milliseconds(2000));
+  EXPECT_TRUE(config->hedge.enabled);
+  EXPECT_EQ(config->hedge.quantile, 0.9);
+  EXPECT_EQ(config->hedge.min_calls, 7u);
+  EXPECT_EQ(config->hedge.min_wait, milliseconds(250));
+  EXPECT_EQ(config->hedge.max_share, 0.2);
   EXPECT_EQ(config->breaker.consecutive_failures, 3u);
   EXPECT_EQ(config->breaker.failure_rate, 0.25);
   EXPECT_EQ(config->breaker.open, milliseconds(1500));
@@ -184,12 +190,11 @@ TEST(Config, AnUnknownKeyFarFromAllOthersIsAnsweredWithTheKnownOnes) {
 }
 
 TEST(Config, AnUnknownTopLevelKeyIsAnError) {
-  EXPECT_EQ(
-      problems_of("object: {}\n"),
-      "c.yaml:2: unknown key 'object' in the config; use one of listen, limits, data_dir, "
-      "store_queries, upstreams, models, routers, fallback, retry, sessions, breaker, objective, "
-      "feedback, "
-      "learner, retention, logging, keys");
+  EXPECT_EQ(problems_of("object: {}\n"),
+            "c.yaml:2: unknown key 'object' in the config; use one of listen, limits, data_dir, "
+            "store_queries, upstreams, models, routers, fallback, retry, hedge, sessions, breaker, "
+            "objective, feedback, "
+            "learner, retention, logging, keys");
   EXPECT_THAT(problems_of("objectiv: {}\n"), HasSubstr("did you mean 'objective'?"));
 }
 
@@ -236,6 +241,21 @@ TEST(Config, AValueOutOfRangeIsToldWithTheRange) {
             "c.yaml:2: feedback.default is 1.5; it must be 0 to 1 or ignore");
   EXPECT_EQ(problems_of("routers: [{exploration_floor: 0}]\n"),
             "c.yaml:2: routers[0].exploration_floor is 0; it must be 1e-06 to 1");
+}
+
+TEST(Config, HedgingNeedsASecondModelAndSensibleNumbers) {
+  EXPECT_EQ(problems_of("hedge: {enabled: true}\nfallback: {max_attempts: 1}\n"),
+            "c.yaml:2: hedge.enabled is true, but fallback.max_attempts lets one model be called "
+            "for a query; raise it to 2 or more");
+  EXPECT_EQ(problems_of("hedge: {enabled: false}\nfallback: {max_attempts: 1}\n"), "");
+  EXPECT_EQ(problems_of("hedge: {quantile: 1}\n"),
+            "c.yaml:2: hedge.quantile is 1; it must be 0.5 to 0.999");
+  EXPECT_EQ(problems_of("hedge: {min_calls: 0}\n"),
+            "c.yaml:2: hedge.min_calls is 0; it must be a whole number from 1 to 1000000");
+  EXPECT_EQ(problems_of("hedge: {min_wait_s: 0}\n"),
+            "c.yaml:2: hedge.min_wait_s is 0; it must be 0.001 to 600");
+  EXPECT_EQ(problems_of("hedge: {max_share: 2}\n"),
+            "c.yaml:2: hedge.max_share is 2; it must be 0.001 to 1");
 }
 
 TEST(Config, AWordOutsideItsListIsToldWithTheList) {

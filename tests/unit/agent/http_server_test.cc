@@ -122,6 +122,30 @@ TEST(HttpServer, AnswersClientsThatCloseTheirSideFirst) {
   EXPECT_EQ(client.read_to_end(), "");
 }
 
+TEST(HttpServer, TellsAHandlerThatAsksOfAClientThatLeaves) {
+  RunningServer running;
+  RawClient client(running.port());
+  client.send(get("/watch"));
+  running.wait_until_held();
+  client.close();
+  running.seen().ended.get_future().get();
+}
+
+TEST(HttpServer, AClientThatWaitsIsAnsweredAndItsNextRequestsToo) {
+  for (const bool ahead : {false, true}) {
+    RunningServer running;
+    RawClient client(running.port());
+    client.send(get("/watch") + (ahead ? get("/a") : ""));
+    running.wait_until_held();
+    running.release();
+    EXPECT_EQ(client.read_answer().body(), "GET /watch ");
+    if (!ahead) client.send(get("/a"));
+    EXPECT_EQ(client.read_answer().body(), "GET /a ");
+    client.send(get("/b"));
+    EXPECT_EQ(client.read_answer().body(), "GET /b ");
+  }
+}
+
 TEST(HttpServer, TurnsExceptionsInto500WithoutSayingWhatIsInside) {
   RunningServer running;
   RawClient client(running.port());

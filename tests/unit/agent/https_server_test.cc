@@ -71,6 +71,29 @@ TEST_F(HttpsServer, TellsAClientOfPlainHttpWhatToDo) {
   EXPECT_THAT(closing_error(client, 400), HasSubstr("https://"));
 }
 
+TEST_F(HttpsServer, TellsAHandlerThatAsksOfAClientThatLeavesAndAnswersOneThatWaits) {
+  {
+    RunningServer server({}, tls());
+    RawTlsClient client = connect(server);
+    client.send(get("/watch"));
+    server.wait_until_held();
+    client.close();
+    server.seen().ended.get_future().get();
+  }
+  for (const bool ahead : {false, true}) {
+    RunningServer server({}, tls());
+    RawTlsClient client = connect(server);
+    client.send(get("/watch") + (ahead ? get("/a") : ""));
+    server.wait_until_held();
+    server.release();
+    EXPECT_EQ(client.read_answer().body(), "GET /watch ");
+    if (!ahead) client.send(get("/a"));
+    EXPECT_EQ(client.read_answer().body(), "GET /a ");
+    client.send(get("/b"));
+    EXPECT_EQ(client.read_answer().body(), "GET /b ");
+  }
+}
+
 TEST_F(HttpsServer, EndsAConnectionWithACloseNotify) {
   RunningServer server({}, tls());
   RawTlsClient client = connect(server);

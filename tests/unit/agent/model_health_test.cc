@@ -87,11 +87,13 @@ TEST_F(Health, LetsOneTrialThroughAfterTheTimeAndItsSuccessCloses) {
   EXPECT_FALSE(is_down()) << "the failures before are forgotten";
 }
 
-TEST_F(Health, ATrialThatIsNotMadeLeavesTheNextToAnother) {
+TEST_F(Health, ATrialThatIsGivenUpLeavesTheNextToAnother) {
+  EXPECT_FALSE(health_.begin(0, now_));
   fail(3);
+  EXPECT_FALSE(health_.begin(0, now_));
   now_ += seconds(10);
-  health_.begin(0, now_);
-  health_.not_called(0, now_);
+  EXPECT_TRUE(health_.begin(0, now_));
+  health_.given_up(0, now_);
   EXPECT_FALSE(is_down());
   EXPECT_EQ(state(), State::half_open);
 }

@@ -68,7 +68,8 @@ class TestBody final : public StreamedBody {
   boost::asio::steady_timer silence_;
 };
 
-/// A server on its own thread, with a handler that does what the path asks for.
+/// A server on its own thread, with a handler that does what the path asks for: /hold waits until
+/// release(), /watch also until it hears that the client is gone.
 class RunningServer {
  public:
   explicit RunningServer(HttpLimits limits = {},
@@ -93,10 +94,10 @@ class RunningServer {
     return boost::asio::co_spawn(io_, server_->drain(grace), boost::asio::use_future);
   }
 
-  /// Waits until a request for /hold is in the handler.
+  /// Waits until a request for /hold or /watch is in the handler.
   void wait_until_held() { holding_.get_future().get(); }
 
-  /// Lets requests for /hold go on.
+  /// Lets requests for /hold and /watch go on.
   void release() {
     boost::asio::post(io_, [this] { held_.cancel(); });
   }
@@ -121,6 +122,13 @@ class RunningServer {
     if (target == "/slow") {
       for (int turn = 0; turn < 10; ++turn)
         co_await boost::asio::post(io_, boost::asio::use_awaitable);
+    }
+    if (target == "/watch") {
+      held_.expires_at(boost::asio::steady_timer::time_point::max());
+      request.client->when_gone([this] { held_.cancel(); });
+      holding_.set_value();
+      co_await held_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+      seen_.ended.set_value();
     }
     if (target == "/hold") {
       holding_.set_value();
