@@ -4,8 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <thread>
 
 #include "agent/daemon.h"
 #include "agent/drive/driver.h"
@@ -76,7 +78,10 @@ class DriveData : public testing::Test {
     EXPECT_TRUE(info);
     const auto workload = data_workload(*info, path, seed, 0);
     EXPECT_TRUE(workload);
-    const DriveTally tally = drive(options, *workload, [](std::uint64_t) {});
+    // A moment for the learner, which on a busy machine gets none beside a drive without a break.
+    const DriveTally tally = drive(options, *workload, [](std::uint64_t) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    });
     (*daemon)->stop(std::chrono::seconds(10));
     daemon->reset();
 
