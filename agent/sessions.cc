@@ -90,7 +90,8 @@ Status restore_sessions(const replay::Store& store, Timestamp now, Sessions& ses
       return true;
     // Its model read nothing of the conversation to its end.
     const bool cancelled = record.outcome && record.outcome->status == Outcome::Status::cancelled;
-    if (cancelled) return true;
+    const bool answered = record.outcome && record.outcome->status == Outcome::Status::ok;
+    if (cancelled || (decision.hedge_of && !answered)) return true;
     sessions.record({id, id, id},
                     {decision.router, decision.model(), decision.estimated_input_tokens,
                      decision.time, decision.would_choose.empty(), id});

@@ -56,7 +56,8 @@ ArmOutcome known_values(const Join& join, const JoinRules& rules, bool final) {
     if (!values.quality && final) values.quality = rules.default_quality;
   }
   if (outcome != nullptr) {
-    values.latency_s = outcome->latency_s;
+    // A call that was given up could have taken any longer.
+    if (!ended_as(Outcome::Status::cancelled, join)) values.latency_s = outcome->latency_s;
     values.cost_usd = outcome->cost_usd;
   }
   if (!values.cost_usd && !failed && final && join.estimated_cost_usd > 0) {

@@ -165,8 +165,14 @@ asio::awaitable<void> Api::conclude_lost(ChatRun& run, ChatLeg& leg, std::string
 /// What a call that was given up still says of its model.
 void Api::count_given_up(const ChatRun& run, const ChatLeg& leg) {
   const std::size_t index = index_of(*leg.target.model);
-  if (leg.target.trial) services_.health.given_up(index, SteadyClock::now());
-  if (!services_.hedging.settings().enabled || leg.progress.answered) return;
+  const bool late = !run.client_gone && !leg.target.decision.hedge_of;  // its hedge was faster
+  if (leg.target.trial && late) {
+    count_failure(*leg.target.model, {.what = "no answer to the trial in the time of a hedge"});
+  } else if (leg.target.trial) {
+    services_.health.given_up(index, SteadyClock::now());
+  }
+  const bool answered = leg.progress.answered && !run.query.stream;
+  if (!services_.hedging.settings().enabled || answered) return;
   services_.hedging.given_up(index, run.query.stream, SteadyClock::now() - leg.start);
 }
 

@@ -168,13 +168,10 @@ std::string Api::why_lost(const ChatRun& run, const ChatRace& race, const ChatLe
   return after + ": its hedge, decision " + hedge.target.decision.id.str() + ", answered first";
 }
 
-/// Gives up what has not ended, and records what came of each call.
+/// Records what came of each call.
 asio::awaitable<void> Api::conclude_race(std::shared_ptr<ChatRun> run,
                                          std::shared_ptr<ChatRace> race,
                                          std::shared_ptr<ChatLeg> winner) {
-  for (const auto& leg : race->legs) {
-    if (leg != winner) leg->cancel();
-  }
   if (winner != nullptr && winner != race->legs.front() && winner->attempt.success()) {
     run->hedge = "won";
     metrics_of(*winner->target.model).hedges_won.add();
@@ -221,10 +218,10 @@ asio::awaitable<std::shared_ptr<Api::ChatLeg>> Api::call_models(std::shared_ptr<
     failure = std::current_exception();
   }
   run->upstream_s += std::chrono::duration<double>(SteadyClock::now() - start).count();
-  if (failure) {
-    for (const auto& leg : race->legs) leg->cancel();
-    std::rethrow_exception(failure);
+  for (const auto& leg : race->legs) {
+    if (leg != winner) leg->cancel();
   }
+  if (failure) std::rethrow_exception(failure);
   co_await conclude_race(run, race, winner);
   co_return winner;
 }

@@ -81,9 +81,8 @@ HttpResponse feedback_response(const std::vector<FeedbackResult>& results) {
 void Api::settle(const DecisionId& id, const Outcome& outcome) {
   const std::optional<double> cost_usd = cost_of(outcome);
   services_.keys.charges.settle(id, tokens_of(outcome), cost_usd);
-  if (!cost_usd) return;
   for (const RouterService& service : services_.routers) {
-    if (BudgetPacer* pacer = service.router->pacer()) pacer->spent(id, *cost_usd);
+    if (BudgetPacer* pacer = service.router->pacer()) pacer->spent(id, cost_usd);
   }
 }
 

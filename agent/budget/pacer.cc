@@ -169,7 +169,7 @@ void BudgetPacer::decided(const DecisionId& id, std::string_view model, double e
                           Timestamp now, Spender spender) {
   const std::lock_guard lock(mutex_);
   start_day(now);
-  if (pending_.size() >= kMostPending) pending_.erase(pending_.begin());  // stays as expected
+  if (pending_.size() >= kMostPending) pending_.erase(pending_.begin());  // the oldest
   pending_[id] = {std::string(model), expected_usd, day_, spender};
   spent_ += expected_usd;
   spent_today_ += expected_usd;
@@ -180,16 +180,18 @@ void BudgetPacer::decided(const DecisionId& id, std::string_view model, double e
   saved_ = std::min(saved_ + settings_.usd_per_query, kKeptQueries * settings_.usd_per_query);
 }
 
-void BudgetPacer::spent(const DecisionId& id, double cost_usd) {
+void BudgetPacer::spent(const DecisionId& id, std::optional<double> cost_usd) {
   const std::lock_guard lock(mutex_);
   const auto found = pending_.find(id);
   if (found == pending_.end()) return;
-  const double error = cost_usd - found->second.expected_usd;
-  correct(found->second, error);
-  ModelCosts& costs = models_[found->second.model];
-  ++costs.count;
-  costs.mean_usd += (cost_usd - costs.mean_usd) / costs.count;
-  costs.squared_errors += error * error;
+  if (cost_usd) {
+    const double error = *cost_usd - found->second.expected_usd;
+    correct(found->second, error);
+    ModelCosts& costs = models_[found->second.model];
+    ++costs.count;
+    costs.mean_usd += (*cost_usd - costs.mean_usd) / costs.count;
+    costs.squared_errors += error * error;
+  }
   pending_.erase(found);
 }
 

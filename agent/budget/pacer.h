@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -90,8 +91,9 @@ class BudgetPacer {
   void decided(const DecisionId& id, std::string_view model, double expected_usd, Timestamp now,
                Spender spender = Spender::query);
 
-  /// What a counted decision really cost. Unknown ids and second reports have no effect.
-  void spent(const DecisionId& id, double cost_usd);
+  /// What a counted decision really cost; nothing: it stays as expected, since nobody will know.
+  /// Unknown ids and second reports have no effect.
+  void spent(const DecisionId& id, std::optional<double> cost_usd);
 
   /// Takes a counted decision back: it was never served.
   void cancelled(const DecisionId& id);
@@ -139,7 +141,7 @@ class BudgetPacer {
   ScoreWindow::Crossing crossing_;  ///< of the window, found anew every few decisions
   std::uint64_t asked_ = 0;
   std::unordered_map<std::string, ModelCosts, NameHash, std::equal_to<>> models_;
-  std::unordered_map<DecisionId, Pending, DecisionIdHash> pending_;
+  std::map<DecisionId, Pending> pending_;  ///< in the order of time
   std::uint64_t queries_ = 0;
   double spent_ = 0;
   double saved_ = 0;  ///< usd_per_query of the queries so far minus spending

@@ -53,8 +53,7 @@ Status restore_budget(const replay::Store& store, const std::string& router,
     if (decision.router != router) return true;
     pacer.decided(decision.id, decision.model(), decision.estimated_cost_usd, decision.time,
                   decision.hedge_of ? Spender::hedge : Spender::query);
-    const auto cost = record.outcome ? cost_of(*record.outcome) : std::nullopt;
-    if (cost) pacer.spent(decision.id, *cost);
+    if (record.outcome) pacer.spent(decision.id, cost_of(*record.outcome));
     pacer.start_at(std::max(0.0, decision.weights.cost - base_cost_weight));
     return true;
   });

@@ -45,7 +45,8 @@ Result<Evaluator> Evaluator::make(const EvaluationOptions& options, const env::M
 Result<bool> Evaluator::add(const DecisionRecord& record, const TrainingRow& row) {
   TrainingRow learned = row;
   learned.sequence = learned.decision_sequence = ++decisions_;
-  const bool judged = row.outcomes.front().quality.has_value();
+  // A hedge answers what another model was slow at: no fair sample of what it would do by itself.
+  const bool judged = row.outcomes.front().quality.has_value() && !record.decision.hedge_of;
   if (judged) {
     if (Status done = judge(record.decision, learned); !done) return fail(done.error());
   }

@@ -257,6 +257,7 @@ asio::awaitable<bool> Connection::stream(std::unique_ptr<StreamedBody> body,
   } catch (const std::exception& exception) {
     if (socket_.is_open()) spdlog::error("a streamed answer was cut: {}", exception.what());
   }
+  stop_telling();  // before anything is waited for: where the connection was cut, waiting throws
   co_await end_watch();
   if (!whole) co_return false;
   append_last_chunk(framing, out_);
@@ -280,14 +281,22 @@ void Connection::when_gone(std::function<void()> tell) {
   watch_for_end();
 }
 
+void Connection::stop_telling() {
+  if (!when_gone_) return;
+  when_gone_ = nullptr;
+  boost::system::error_code ignored;
+  socket_.cancel(ignored);
+}
+
 /// From then on nobody is told, and nothing is read but for the next request.
 asio::awaitable<void> Connection::end_watch() {
-  if (when_gone_) {
-    when_gone_ = nullptr;
+  stop_telling();
+  while (watching_) {
+    co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+    // A part of a TLS record makes the read that was cancelled begin another.
     boost::system::error_code ignored;
-    socket_.cancel(ignored);
+    if (watching_) socket_.cancel(ignored);
   }
-  while (watching_) co_await asio::post(socket_.get_executor(), asio::use_awaitable);
 }
 
 /// Waits for the client's end of sending. Bytes mean that it has sent its next request ahead; then

@@ -94,6 +94,7 @@ class Connection : public HttpClientWatch, public std::enable_shared_from_this<C
   void watch_for_end();
   void watch_tls_for_end();
   void tell_gone();
+  void stop_telling();
   boost::asio::awaitable<void> end_watch();
   boost::asio::awaitable<bool> write(std::string_view bytes);
   boost::asio::awaitable<bool> write_tls(std::string_view bytes);

@@ -83,9 +83,12 @@ Result<MadeRow> RowMaker::from_decision(const DecisionRecord& record) const {
   outcome.quality = objective_.quality(record.feedback);
   if (record.outcome) {
     if (record.outcome->status == Outcome::Status::error) outcome.quality = 0;
-    if (record.outcome->status == Outcome::Status::cancelled) outcome.quality.reset();
     outcome.cost_usd = record.outcome->cost_usd;
     outcome.latency_s = record.outcome->latency_s;
+    if (record.outcome->status == Outcome::Status::cancelled) {
+      outcome.quality.reset();
+      outcome.latency_s.reset();
+    }
   }
   const bool billed = !record.outcome || is_billed(record.outcome->status);
   if (!outcome.cost_usd && billed && decision.estimated_cost_usd > 0) {

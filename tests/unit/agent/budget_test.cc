@@ -175,6 +175,16 @@ TEST(BudgetPacer, CountsTheExpectedCostUntilTheRealOneIsKnown) {
   EXPECT_DOUBLE_EQ(pacer.status(kNoon).spent_usd, 0.006);
 }
 
+TEST(BudgetPacer, ACostThatNobodyWillKnowStaysAsExpected) {
+  BudgetPacer pacer({.usd_per_query = 0.01});
+  Rng rng(1);
+  const DecisionId id = DecisionId::make(kNoon, rng);
+  pacer.decided(id, "dear", 0.004, kNoon);
+  pacer.spent(id, std::nullopt);
+  pacer.spent(id, 5);
+  EXPECT_DOUBLE_EQ(pacer.status(kNoon).spent_usd, 0.004);
+}
+
 TEST(BudgetPacer, ADecisionTakenBackCostsNothingAndCountsForNothing) {
   BudgetPacer pacer({.usd_per_query = 0.01});
   Rng rng(1);

@@ -184,6 +184,18 @@ TEST_F(Evaluate, LearnsFromDecisionsWithoutFeedbackButCountsOnlyTheOthers) {
   EXPECT_THAT(output_, testing::HasSubstr("10 of them have feedback"));
 }
 
+TEST_F(Evaluate, LearnsFromHedgesButCountsOnlyTheOthers) {
+  Rng rng(7);
+  std::string text;
+  for (std::uint64_t i = 1; i <= 20; ++i) {
+    DecisionRecord record = decide(i, rng);
+    if (i % 4 == 0) record.decision.hedge_of = DecisionId::make(Timestamp(), rng);
+    text += replay::to_json_line(record) + '\n';
+  }
+  ASSERT_EQ(run("--log " + write(text)), 0);
+  EXPECT_THAT(output_, testing::HasSubstr("15 of them"));
+}
+
 TEST_F(Evaluate, SaysWhatIsWrong) {
   const std::string log = log_of(5);
   EXPECT_EQ(run("--log " + path("absent")), 1);

@@ -135,8 +135,10 @@ TEST_F(RowMakerTest, ACancelledCallHasItsEstimatedCostAndNoQualityWhateverTheFee
   DecisionRecord record = judged_decision();
   record.outcome = Outcome{};
   record.outcome->status = Outcome::Status::cancelled;
+  record.outcome->latency_s = 2;  // when it was given up
   record.decision.estimated_cost_usd = 0.01;
   const auto made = maker_->from_decision(record);
+  EXPECT_EQ(made->row.outcomes[0].latency_s, std::nullopt);
   EXPECT_EQ(made->row.outcomes[0].quality, std::nullopt);
   EXPECT_EQ(made->row.outcomes[0].cost_usd, 0.01);
 }

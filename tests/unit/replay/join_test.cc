@@ -106,7 +106,7 @@ TEST(Join, OfACancelledCallOnlyTheEstimatedCostIsLearnedAndAtOnce) {
   Join join = example();
   join.outcome = success(std::nullopt);
   join.outcome->outcome.status = Outcome::Status::cancelled;
-  join.outcome->outcome.latency_s = std::nullopt;
+  join.outcome->outcome.latency_s = 2;  // when it was given up
   join.feedback.push_back(quality(1));  // of the session, whose answer was another's
   const JoinAdvance made = advance(join, rules(0.5), false);
   EXPECT_EQ(made.row->outcomes[0], (ArmOutcome{"a", 0.5, 0, std::nullopt, 0.002, std::nullopt}));
