@@ -43,14 +43,14 @@ Status ChatStreamReader::take_event(std::string_view event, std::string_view dat
   const auto chunk = parse_answer(data);
   if (!started_) {
     if (!chunk) return fail(ErrorCode::io, "the stream begins with what is no JSON object");
-    if (const auto error = error_in(*chunk)) {
-      return fail(ErrorCode::io, "the stream begins with an error: " + *error);
+    if (error_in(*chunk)) {
+      return fail(ErrorCode::io, error_text("the stream begins with", *chunk));
     }
     started_ = true;
   }
   bool usage_alone = false;
   if (chunk) {
-    if (auto error = error_in(*chunk)) error_ = std::move(error);
+    if (error_in(*chunk)) error_ = error_kind(*chunk);
     read_usage(*chunk, usage_);
     const json::value* choices = chunk->if_contains("choices");
     const json::value* usage = chunk->if_contains("usage");

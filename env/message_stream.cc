@@ -33,11 +33,8 @@ Status MessageStreamReader::take_event(std::string_view event, std::string_view 
     return {};
   }
   if (type == "error") {
-    auto error = error_in(*parsed);
-    if (!started_) {
-      return fail(ErrorCode::io, "the stream begins with an error: " + error.value_or(""));
-    }
-    error_ = std::move(error);
+    if (!started_) return fail(ErrorCode::io, error_text("the stream begins with", *parsed));
+    error_ = error_kind(*parsed);
   } else if (type == "message_start") {
     if (const json::object* message = object_in(*parsed, "message")) {
       read_usage(ApiRoute::messages, *message, usage_);

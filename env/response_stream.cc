@@ -39,15 +39,17 @@ Status ResponseStreamReader::take_event(std::string_view event, std::string_view
   }
   const std::string_view type = text_in(*parsed, "type");
   if (type == "error") {
-    const std::string message(text_in(*parsed, "message"));
-    if (!started_) return fail(ErrorCode::io, "the stream begins with an error: " + message);
-    error_ = message;
+    if (!started_) {
+      return fail(ErrorCode::io, "the stream begins with " + error_kind(*parsed) + ": " +
+                                     std::string(text_in(*parsed, "message")));
+    }
+    error_ = error_kind(*parsed);
   }
   started_ = true;
   const json::object* response = object_in(*parsed, "response");
   if (response != nullptr) read_usage(ApiRoute::responses, *response, usage_);
   if (is_last(type)) {
-    if (response != nullptr && type == "response.failed") error_ = error_in(*response);
+    if (response != nullptr && type == "response.failed") error_ = error_kind(*response);
     end_ = event;
     return {};
   }

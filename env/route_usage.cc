@@ -69,9 +69,7 @@ Result<Usage> read_usage(ApiRoute route, std::string_view answer_body) {
   json::monotonic_resource memory(first.data(), first.size());
   const auto answer = parse_answer(answer_body, &memory);
   if (!answer) return fail(ErrorCode::io, "the answer is no JSON object");
-  if (const auto error = error_in(*answer)) {
-    return fail(ErrorCode::io, "the answer is an error: " + *error);
-  }
+  if (error_in(*answer)) return fail(ErrorCode::io, error_text("the answer is", *answer));
   Usage usage;
   read_usage(route, *answer, usage);
   return usage;

@@ -40,7 +40,7 @@ class StreamReader {
   /// The last event, which is not in ready(): what is added to the stream goes before it.
   const std::string& end() const { return end_; }
 
-  /// What an error event in the middle of the stream said; it is passed on as it came.
+  /// The kind of an error event in the middle of the stream; it is passed on as it came.
   const std::optional<std::string>& error() const { return error_; }
 
   /// Known so far; the usage comes at the end.

@@ -16,6 +16,19 @@ namespace {
 /// Answers nest deeper than Boost.JSON's default of 32 when a tool call's arguments do.
 constexpr std::size_t kMaxDepth = 512;
 
+constexpr std::string_view kUntyped = "an error";
+constexpr std::string_view kTyped = "an error of type ";
+
+/// A word that a program made, and no text of a person's.
+bool is_token(std::string_view text) {
+  constexpr std::size_t kLongest = 64;
+  return !text.empty() && text.size() <= kLongest &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '_' || c == '-' || c == '.';
+         });
+}
+
 void read_cached(const json::object& counts, std::string_view key, Usage& usage) {
   const json::value* details = counts.if_contains(key);
   if (details == nullptr || !details->is_object()) return;
@@ -70,6 +83,25 @@ void read_usage(const json::object& answer, Usage& usage) {
     read_count(counts->get_object(), "completion_tokens", usage.output_tokens);
     read_cached(counts->get_object(), "prompt_tokens_details", usage);
   }
+}
+
+std::string error_kind(const json::object& answer) {
+  const json::object* error = object_in(answer, "error");
+  for (const char* name : {"type", "code"}) {
+    const std::string_view kind = text_in(error != nullptr ? *error : answer, name);
+    if (is_token(kind) && kind != "error") return std::string(kTyped) + std::string(kind);
+  }
+  return std::string(kUntyped);
+}
+
+std::string error_text(std::string_view where, const json::object& answer) {
+  return std::string(where) + " " + error_kind(answer) + ": " + error_in(answer).value_or("");
+}
+
+std::string_view without_words(std::string_view message) {
+  const std::size_t error = message.find(kUntyped);
+  if (error == std::string_view::npos) return message;
+  return message.substr(0, message.find(": ", error));
 }
 
 std::optional<std::string> error_in(const json::object& answer) {

@@ -39,4 +39,14 @@ void read_usage(const boost::json::object& answer, Usage& usage);
 /// it is none.
 std::optional<std::string> error_in(const boost::json::object& answer);
 
+/// Of what kind the error of an answer or of an event is, without its words, which may quote the
+/// prompt: "an error of type overloaded_error", "an error".
+std::string error_kind(const boost::json::object& answer);
+
+/// "WHERE an error of type overloaded_error: WORDS", for the client.
+std::string error_text(std::string_view where, const boost::json::object& answer);
+
+/// The same without the words, for what is kept; any other message as it is.
+std::string_view without_words(std::string_view message);
+
 }  // namespace yardmaster::env

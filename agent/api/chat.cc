@@ -115,7 +115,7 @@ void Api::leave_out_failed(ChatRun& run) {
   down.resize(services_.pool.models().size());
   for (const FailedAttempt& each : run.failed) {
     down[index_of(*each.model)] =
-        "failed for this query in decision " + each.decision.str() + ": " + each.what;
+        "failed for this query in decision " + each.decision.str() + ": " + each.unquoted;
   }
 }
 

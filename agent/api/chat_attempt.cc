@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "agent/http/retry_after.h"
+#include "env/usage.h"
 
 namespace yardmaster::agent {
 
@@ -28,9 +29,15 @@ std::string joined(const std::vector<std::string>& parts) {
   return all;
 }
 
+/// For the client: with the upstream's words.
 std::string what_failed(const ChatAttempt& attempt) {
   const std::string last = what_failed_last(attempt);
   return attempt.before.empty() ? last : joined(attempt.before) + ", then " + last;
+}
+
+/// For what is kept: without them, since they may quote the prompt.
+std::string what_failed_unquoted(const ChatAttempt& attempt) {
+  return std::string(env::without_words(what_failed(attempt)));
 }
 
 /// 529 is Anthropic's own for it.
@@ -133,7 +140,7 @@ Outcome outcome_of(const ChatAttempt& attempt, Timestamp now) {
   if (attempt.answer) outcome.latency_s = attempt.answer->latency_s;
   if (!attempt.success()) {
     outcome.status = attempt.clients_fault() ? Outcome::Status::rejected : Outcome::Status::error;
-    outcome.error = what_failed(attempt);
+    outcome.error = what_failed_unquoted(attempt);
     return outcome;
   }
   outcome.error = note_of_retries(attempt);
@@ -163,7 +170,7 @@ GenAiCall gen_ai_call_of(const ChatAttempt& attempt) {
 
 CallFailure call_failure_of(const ChatAttempt& attempt, Timestamp now) {
   CallFailure failure;
-  failure.what = what_failed(attempt);
+  failure.what = what_failed_unquoted(attempt);
   if (!attempt.answer) return failure;
   const unsigned status = attempt.answer->status;
   failure.refused = status == 401 || status == 402 || status == 403;
@@ -186,7 +193,7 @@ RetryCase retry_case_of(const ChatAttempt& attempt, const RetrySettings& setting
 
 void follow_on(const ChatAttempt& failed, double waited_s, ChatAttempt& again) {
   again.before = failed.before;
-  again.before.push_back(what_failed_last(failed));
+  again.before.emplace_back(env::without_words(what_failed_last(failed)));
   const double earlier_s = failed.wall_s + waited_s;
   again.wall_s += earlier_s;
   if (again.first_token_s) *again.first_token_s += earlier_s;
@@ -202,6 +209,7 @@ FailedAttempt failed_attempt_of(const ChatAttempt& attempt, const DecisionId& de
   failed.model = attempt.model;
   failed.decision = decision;
   failed.what = what_failed(attempt);
+  failed.unquoted = what_failed_unquoted(attempt);
   if (!attempt.answer) {
     if (attempt.answer.error().code == ErrorCode::timed_out) failed.status = 504;
   } else if (attempt.answer->status == 429 || is_overload(attempt.answer->status)) {

@@ -83,7 +83,8 @@ std::string note_of_retries(const ChatAttempt& attempt);
 struct FailedAttempt {
   const env::ModelSpec* model = nullptr;
   DecisionId decision;
-  std::string what;         ///< "HTTP 500", or the error
+  std::string what;         ///< "HTTP 500", or the error with the upstream's words
+  std::string unquoted;     ///< the same without its words, for the log
   unsigned status = 502;    ///< what the client gets if there is no other: 429, 502, 503 or 504
   std::string retry_after;  ///< the upstream's; empty: none
 };

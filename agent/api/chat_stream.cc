@@ -109,7 +109,8 @@ Outcome Api::ChatStream::make_outcome(double total_s) const {
   const std::optional<std::string>& told = attempt_.reader->error();
   if (!failure_.empty() || told) {
     outcome.status = Outcome::Status::error;
-    outcome.error = "the stream broke: " + (told ? *told : failure_);
+    outcome.error =
+        "the stream broke: " + (told ? *told : std::string(env::without_words(failure_)));
   }
   return outcome;
 }

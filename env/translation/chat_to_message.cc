@@ -87,9 +87,7 @@ json::object message_usage(const json::object& usage) {
 Result<std::string> chat_to_message(std::string_view body) {
   const auto chat = parse_answer(body);
   if (!chat) return fail(ErrorCode::io, "the answer is no JSON object");
-  if (const auto error = error_in(*chat)) {
-    return fail(ErrorCode::io, "the answer is an error: " + *error);
-  }
+  if (error_in(*chat)) return fail(ErrorCode::io, error_text("the answer is", *chat));
   const json::array& choices = list_in(*chat, "choices");
   const json::object* choice = choices.empty() ? nullptr : choices.front().if_object();
   const json::object* said = choice != nullptr ? object_in(*choice, "message") : nullptr;

@@ -88,8 +88,8 @@ json::object openai_error(const json::object& error) {
 Result<std::string> message_to_chat(std::string_view body, std::int64_t created) {
   const auto message = parse_answer(body);
   if (!message || text_in(*message, "type") != "message") {
-    const auto error = message ? error_in(*message) : std::nullopt;
-    return fail(ErrorCode::io, error ? "the answer is an error: " + *error
+    const bool error = message && error_in(*message);
+    return fail(ErrorCode::io, error ? error_text("the answer is", *message)
                                      : "the answer is no message of Anthropic's API");
   }
   json::array choices;

@@ -77,7 +77,7 @@ TEST(ChatStreamReader, PassesALaterErrorOnAndTellsOfIt) {
   ChatStreamReader reader(true);
   ASSERT_TRUE(reader.take(kText + failed));
   EXPECT_EQ(reader.ready(), kText + failed);
-  EXPECT_EQ(reader.error(), "overloaded");
+  EXPECT_EQ(reader.error(), "an error");
 }
 
 TEST(ChatStreamReader, RefusesAnEventThatIsTooLong) {

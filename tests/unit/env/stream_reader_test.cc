@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "env/usage.h"
 #include "tests/common/events.h"
 
 namespace yardmaster::env {
@@ -49,11 +50,14 @@ TEST(MessageStream, AnErrorBeforeTheContentFailsAndOneWithinItIsPassedOn) {
   const auto early = make_stream_reader(ApiRoute::messages, false);
   const Status taken = early->take(kStart + error);
   ASSERT_FALSE(taken);
-  EXPECT_THAT(taken.error().message, HasSubstr("full"));
+  EXPECT_EQ(taken.error().message,
+            "the stream begins with an error of type overloaded_error: full");
+  EXPECT_EQ(without_words(taken.error().message),
+            "the stream begins with an error of type overloaded_error");
   const auto late = make_stream_reader(ApiRoute::messages, false);
   ASSERT_TRUE(late->take(kStart + kBlock + error));
   EXPECT_EQ(late->ready(), kStart + kBlock + error);
-  EXPECT_EQ(late->error(), "full");
+  EXPECT_EQ(late->error(), "an error of type overloaded_error");
 }
 
 TEST(MessageStream, WithoutItsLastEventItIsUnfinished) {
@@ -90,7 +94,7 @@ TEST(ResponseStream, AFailedResponseIsAnError) {
   ASSERT_TRUE(reader->take(event("response.failed", R"({"type": "response.failed",
       "response": {"error": {"code": "server_error", "message": "oh"}}})")));
   EXPECT_TRUE(reader->done());
-  EXPECT_EQ(reader->error(), "oh");
+  EXPECT_EQ(reader->error(), "an error of type server_error");
 }
 
 }  // namespace
