@@ -12,11 +12,6 @@
 namespace yardmaster::agent {
 namespace {
 
-std::chrono::microseconds days(double count) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-      std::chrono::duration<double, std::ratio<86'400>>(count));
-}
-
 ObjectiveWeights weights(const ObjectiveConfig& objective) {
   return {objective.cost_weight, objective.latency_weight};
 }
@@ -87,6 +82,9 @@ Result<Assembly> Assembly::make(const Config& config) {
     const env::Encoder& encoder = assembly.encoder_of(router);
     assembly.encoder_states_.push_back({{router.encoder, encoder.version(), 0}, {}, {}});
   }
+  auto texts = TextRules::make(config.store_queries);
+  if (!texts) return fail(texts.error());
+  assembly.texts_ = std::make_unique<const TextRules>(std::move(*texts));
   assembly.tokens_ = std::make_unique<env::TokenEstimator>(*assembly.pool_);
   return assembly;
 }
@@ -103,6 +101,7 @@ Result<std::unique_ptr<replay::Store>> Assembly::open_store(rocksdb::Env* env) c
   options.reward_window = config_.feedback.window;
   options.default_quality = config_.feedback.default_quality;
   options.max_age = days(config_.retention.max_age_days);
+  options.max_text_age = texts_->max_age();
   options.max_bytes = static_cast<std::uint64_t>(config_.retention.max_gb * 1e9);
   return replay::Store::open(std::move(options), *objective_);
 }
@@ -246,8 +245,9 @@ std::vector<env::UpstreamSpec> Assembly::upstreams() const {
 
 std::unique_ptr<Services> Assembly::make_services(replay::Store& store, LearnerThread& learner,
                                                   DaemonKeys& keys) const {
-  auto services = std::make_unique<Services>(*pool_, store, learner, *tokens_, keys, data(),
-                                             config_.breaker, config_.hedge, config_.sessions);
+  auto services =
+      std::make_unique<Services>(*pool_, store, learner, *tokens_, *texts_, keys, data(),
+                                 config_.breaker, config_.hedge, config_.sessions);
   services->max_attempts = config_.fallback.max_attempts;
   services->retry = config_.retry;
   services->providers = providers_of(config_);
@@ -268,7 +268,7 @@ std::unique_ptr<Services> Assembly::make_services(replay::Store& store, LearnerT
     settings.baseline = router.baseline;
     settings.require_tags = router.require_tags;
     settings.exclude_tags = router.exclude_tags;
-    settings.store_queries = config_.store_queries;
+    settings.texts = texts_.get();
     settings.weights = weights(config_.objective);
     settings.exploration_floor = router.exploration_floor;
     settings.switch_margin = config_.sessions.switch_margin;

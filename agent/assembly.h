@@ -14,6 +14,7 @@
 #include "agent/learner_thread.h"
 #include "agent/learning.h"
 #include "agent/succession.h"
+#include "agent/text_rules.h"
 #include "base/result.h"
 #include "env/encoder.h"
 #include "env/metrics.h"
@@ -35,6 +36,7 @@ class Assembly {
   DataDirectory data() const { return {config_.data_dir}; }
   const env::ModelPool& pool() const { return *pool_; }
   const env::QualityObjective& objective() const { return *objective_; }
+  const TextRules& texts() const { return *texts_; }
 
   /// The encoder of a router of the config.
   const env::Encoder& encoder_of(const RouterConfig& router) const;
@@ -73,6 +75,7 @@ class Assembly {
   std::unique_ptr<env::QualityObjective> objective_;
   std::map<std::string, std::unique_ptr<env::Encoder>> encoders_;  // by name
   std::unique_ptr<env::TokenEstimator> tokens_;
+  std::unique_ptr<const TextRules> texts_;
   std::vector<EncoderState> encoder_states_;  ///< of the routers, in the config's order
 };
 

@@ -17,6 +17,8 @@
 #include "base/result.h"
 #include "env/metrics.h"
 #include "env/model_pool.h"
+#include "env/query.h"
+#include "env/redactor.h"
 #include "env/upstream.h"
 
 namespace yardmaster::agent {
@@ -135,6 +137,12 @@ struct LearnerConfig {
   std::uint32_t keep_snapshots = 5;      ///< of each router; the older are removed
 };
 
+/// Fractions of a day count.
+inline std::chrono::microseconds days(double count) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+      std::chrono::duration<double, std::ratio<86'400>>(count));
+}
+
 /// `retention`: how much of the past stays on disk.
 struct RetentionConfig {
   double max_age_days = 0;  ///< 0: no limit
@@ -150,11 +158,23 @@ struct LoggingConfig {
   std::string access_log;  ///< file of a line a request, or "stderr"; empty: none
 };
 
+/// `store_queries`: whether the text of queries is kept in the decision log, and what of it. `true`
+/// or `false` in its place is `enabled` alone.
+struct StoreQueriesConfig {
+  bool enabled = false;
+  double max_age_days = 0;  ///< after it the text goes, and its decision stays; 0: no limit
+  std::uint32_t max_bytes = env::kQueryTextBytes;  ///< a longer text is cut; no more is read
+  std::vector<std::string> redact;                 ///< env::builtin_redactions(), or "all"
+  std::vector<env::RedactionPattern> patterns;     ///< besides them
+
+  friend bool operator==(const StoreQueriesConfig&, const StoreQueriesConfig&) = default;
+};
+
 struct Config {
   ListenConfig listen;
   LimitsConfig limits;
   std::string data_dir = "./data";  ///< made if missing; one daemon at a time may use it
-  bool store_queries = false;       ///< keep the text of the queries in the decision log
+  StoreQueriesConfig store_queries;
   std::vector<UpstreamConfig> upstreams;
   std::vector<env::ModelSpec> models;
   std::vector<RouterConfig> routers{RouterConfig{}};

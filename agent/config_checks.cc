@@ -8,6 +8,7 @@
 #include <string>
 
 #include "env/encoder.h"
+#include "env/redactor.h"
 #include "policies/policy.h"
 
 namespace yardmaster::agent {
@@ -38,6 +39,35 @@ void check_names(std::string_view list, const std::vector<T>& entries, Problems&
     } else if (!seen.insert(name).second) {
       problems.add_at(entry(list, i) + ".name",
                       "is " + quoted(name) + " like an earlier one; names must differ");
+    }
+  }
+}
+
+void check_store_queries(const StoreQueriesConfig& queries, Problems& problems) {
+  const auto builtin = env::builtin_redactions();
+  std::vector<std::string_view> names{"all"};
+  names.insert(names.end(), builtin.begin(), builtin.end());
+  for (const std::string& name : queries.redact) {
+    if (contains(names, name)) continue;
+    problems.add_at("store_queries.redact", "cannot have " + quoted(name) + suggest(name, names));
+  }
+  const std::string list = "store_queries.patterns";
+  if (queries.patterns.size() > env::kMostRedactionPatterns) {
+    problems.add_at(list, "has " + std::to_string(queries.patterns.size()) + " entries; at most " +
+                              std::to_string(env::kMostRedactionPatterns) + " are taken");
+  }
+  check_names(list, queries.patterns, problems);
+  for (std::size_t i = 0; i < queries.patterns.size(); ++i) {
+    const env::RedactionPattern& each = queries.patterns[i];
+    if (Status named = env::check_redaction_name(each.name); !named && !each.name.empty()) {
+      problems.add_at(entry(list, i) + ".name", named.error().message);
+    }
+    if (contains(names, each.name)) {
+      problems.add_at(entry(list, i) + ".name",
+                      "is " + quoted(each.name) + ", as a built-in one is; names must differ");
+    }
+    if (Status valid = env::check_redaction_pattern(each.pattern); !valid) {
+      problems.add_at(entry(list, i) + ".pattern", valid.error().message);
     }
   }
 }
@@ -287,6 +317,7 @@ void check_config(const Config& config, bool made_keys, Problems& problems) {
   check_listen(config, made_keys, problems);
   check_tls(config.listen.tls, problems);
   if (config.data_dir.empty()) problems.add_at("data_dir", "is empty; name a directory");
+  check_store_queries(config.store_queries, problems);
   check_upstreams(config, problems);
   check_models(config, problems);
   check_routers(config, problems);

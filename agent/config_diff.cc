@@ -70,9 +70,10 @@ std::vector<std::string> config_diff(const Config& before, const Config& after) 
 }
 
 std::vector<std::string> needs_restart(const Config& before, const Config& after) {
-  // The store joins rows by feedback and objective.metrics.
-  constexpr std::array<std::string_view, 6> kFixedSections{
-      "listen", "data_dir", "feedback", "objective.metrics", "retention", "logging"};
+  // The store joins rows by feedback and objective.metrics, and removes texts.
+  constexpr std::array<std::string_view, 7> kFixedSections{
+      "listen",    "data_dir", "store_queries.max_age_days", "feedback", "objective.metrics",
+      "retention", "logging"};
   std::vector<std::string> sections;
   for_each_difference(
       before, after, [&](const std::string& path, const std::string*, const std::string*) {

@@ -45,6 +45,19 @@ void visit_limits(FieldVisitor& visitor, LimitsConfig& limits) {
   visitor.integer("wrong_keys_per_minute", limits.wrong_keys_per_minute);
 }
 
+void visit_redaction(FieldVisitor& visitor, env::RedactionPattern& pattern) {
+  visitor.text("name", pattern.name);
+  visitor.text("pattern", pattern.pattern);
+}
+
+void visit_store_queries(FieldVisitor& visitor, StoreQueriesConfig& queries) {
+  visitor.flag("enabled", queries.enabled);
+  visitor.number("max_age_days", queries.max_age_days, 0, 36'500);
+  visitor.integer("max_bytes", queries.max_bytes, 16, StoreQueriesConfig().max_bytes);
+  visitor.texts("redact", queries.redact);
+  visitor.list_of("patterns", queries.patterns, visit_redaction);
+}
+
 void visit_upstream(FieldVisitor& visitor, UpstreamConfig& upstream) {
   visitor.text("name", upstream.name);
   visitor.choice_of("kind", kUpstreamKinds, upstream.kind);
@@ -215,7 +228,8 @@ void visit_config(FieldVisitor& visitor, Config& config) {
   visitor.group("listen", [&](FieldVisitor& v) { visit_listen(v, config.listen); });
   visitor.group("limits", [&](FieldVisitor& v) { visit_limits(v, config.limits); });
   visitor.text("data_dir", config.data_dir);
-  visitor.flag("store_queries", config.store_queries);
+  visitor.flag_or_group("store_queries", config.store_queries.enabled,
+                        [&](FieldVisitor& v) { visit_store_queries(v, config.store_queries); });
   visitor.list_of("upstreams", config.upstreams, visit_upstream);
   visitor.list_of("models", config.models, visit_model);
   visitor.list_of("routers", config.routers, visit_router);

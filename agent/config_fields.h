@@ -60,6 +60,10 @@ class FieldVisitor {
 
   virtual void group(std::string_view key, const Group& visit) = 0;
 
+  /// A mapping, in whose place `true` or `false` may stand for its first key alone, which is
+  /// `value`. The mapping without that key means true.
+  virtual void flag_or_group(std::string_view key, bool& value, const Group& visit) = 0;
+
   /// A list of mappings. `resize` is called with the number of entries, if it is known anew; then
   /// `visit` for each of them.
   virtual void list(std::string_view key, std::size_t size,

@@ -141,6 +141,14 @@ class MappingReader final : public FieldVisitor {
     inner.finish();
   }
 
+  void flag_or_group(std::string_view key, bool& value, const Group& visit) override {
+    const YAML::Node* node = find(key);
+    if (node == nullptr) return;
+    if (node->IsScalar()) return flag(key, value);
+    value = true;
+    group(key, visit);
+  }
+
   void list(std::string_view key, std::size_t size, const std::function<void(std::size_t)>& resize,
             const Item& visit) override;
 

@@ -110,6 +110,10 @@ class ConfigWriter final : public FieldVisitor {
     out_ << YAML::EndMap;
   }
 
+  void flag_or_group(std::string_view key, bool&, const Group& visit) override {
+    group(key, visit);
+  }
+
   void list(std::string_view key, std::size_t size, const std::function<void(std::size_t)>&,
             const Item& visit) override {
     emit_key(key);

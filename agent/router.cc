@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "agent/text_rules.h"
 #include "base/json_text.h"
 #include "env/observation.h"
 #include "policies/stages.h"
@@ -175,7 +176,9 @@ void Router::describe(const RouteRequest& request, const PublishedPolicy& policy
                       Decision& decision) const {
   const env::Query& query = *request.query;
   if (const ApiKey* key = request.hold.key()) decision.key = key->name;
-  if (settings_.store_queries) decision.query = query.text;
+  if (settings_.texts != nullptr && settings_.texts->keeps_queries()) {
+    decision.query = settings_.texts->query(query.text);
+  }
   if (successor_ != nullptr && policy.successor) {
     decision.features = encoded(*successor_, query, request.successor_features);
   } else {

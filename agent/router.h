@@ -25,6 +25,8 @@
 
 namespace yardmaster::agent {
 
+class TextRules;
+
 /// What the config says of one router.
 struct RouterSettings {
   std::string name;
@@ -33,7 +35,7 @@ struct RouterSettings {
   std::string baseline;  ///< empty: the pool's first model
   std::vector<std::string> require_tags;  ///< of the models that it chooses among
   std::vector<std::string> exclude_tags;
-  bool store_queries = false;
+  const TextRules* texts = nullptr;  ///< of what is kept of queries' texts; nullptr: nothing
   ObjectiveWeights weights;
   double max_cost_weight = 0;  ///< a request may ask for weights up to this
   BudgetSettings budget;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,6 +9,9 @@
 #include "base/result.h"
 
 namespace yardmaster::env {
+
+/// The most that is read of a query's text.
+inline constexpr std::size_t kQueryTextBytes = 8192;
 
 /// What the router knows of one request of a client.
 struct Query {
@@ -38,9 +42,9 @@ struct Query {
 /// Thread-safe. `text_budget_bytes` bounds `Query::text`; the cut never splits a character.
 /// Fails with invalid_argument: malformed JSON, wrong types, empty messages, invalid UTF-8; the
 /// message says which field and what to send.
-Result<Query> parse_query(std::string_view body, std::size_t text_budget_bytes = 8192);
+Result<Query> parse_query(std::string_view body, std::size_t text_budget_bytes = kQueryTextBytes);
 
 /// A query of nothing but text, as data sets hold.
-Query query_from_text(std::string_view text, std::size_t text_budget_bytes = 8192);
+Query query_from_text(std::string_view text, std::size_t text_budget_bytes = kQueryTextBytes);
 
 }  // namespace yardmaster::env

@@ -10,7 +10,8 @@
 namespace yardmaster::env {
 
 /// Reads a body of /v1/messages.
-Result<Query> parse_messages_query(std::string_view body, std::size_t text_budget_bytes = 8192);
+Result<Query> parse_messages_query(std::string_view body,
+                                   std::size_t text_budget_bytes = kQueryTextBytes);
 
 /// Reads what matters of a body that a model is sent by its name alone, such as one of
 /// /v1/embeddings: model, stream, size.

@@ -327,6 +327,13 @@ void encode(const Counters& value, std::string& out) {
   }
 }
 
+void encode(const TextMarks& value, std::string& out) {
+  ByteWriter writer(out);
+  writer.put_byte(kLayout);
+  writer.put_varint(value.first);
+  writer.put_varint(value.erased);
+}
+
 // Decoding ---------------------------------------------------------------------------------
 
 Result<StoredDecision> decode_decision(std::string_view bytes) {
@@ -421,6 +428,15 @@ Result<Counters> decode_counters(std::string_view bytes) {
       *counter = in.take_varint();
     }
     return value;
+  });
+}
+
+Result<TextMarks> decode_text_marks(std::string_view bytes) {
+  return decode_with(bytes, "mark of texts", [](ByteReader& in, std::uint8_t) {
+    TextMarks marks;
+    marks.first = in.take_varint();
+    marks.erased = in.take_varint();
+    return marks;
   });
 }
 

@@ -69,12 +69,22 @@ struct Counters {
   friend bool operator==(const Counters&, const Counters&) = default;
 };
 
+/// How far the texts of expired queries are gone; sequences of decisions. The first is where
+/// removing goes on; what is removed is in the files until they are written anew.
+struct TextMarks {
+  std::uint64_t first = 1;   ///< no older decision has a text
+  std::uint64_t erased = 1;  ///< of no older decision is a removed text left in any file
+
+  friend bool operator==(const TextMarks&, const TextMarks&) = default;
+};
+
 void encode(const StoredDecision& value, std::string& out);
 void encode(const Event& value, std::string& out);
 void encode(const TrainingRow& value, std::string& out);
 void encode(const JoinMark& value, std::string& out);
 void encode(const KeyUse& value, std::string& out);
 void encode(const Counters& value, std::string& out);
+void encode(const TextMarks& value, std::string& out);
 
 /// encode() into a new string.
 template <class T>
@@ -90,5 +100,6 @@ Result<TrainingRow> decode_row(std::string_view bytes);
 Result<JoinMark> decode_join_mark(std::string_view bytes);
 Result<KeyUse> decode_key_use(std::string_view bytes);
 Result<Counters> decode_counters(std::string_view bytes);
+Result<TextMarks> decode_text_marks(std::string_view bytes);
 
 }  // namespace yardmaster::replay

@@ -19,7 +19,7 @@ enum class Family : std::size_t {
   joins,      ///< sequence -> JoinMark; there is one as soon as the first row was due
   train,      ///< row sequence, dense -> TrainingRow
   due,        ///< deadline, sequence -> empty; the decisions whose first row is still to be made
-  meta,       ///< "counters" -> Counters
+  meta,       ///< "counters" -> Counters, "texts" -> TextMarks
 };
 
 inline constexpr std::size_t kFamilies = 7;
@@ -35,6 +35,7 @@ inline constexpr std::array<std::string_view, kFamilies> kFamilyNames = {
     "decisions", "ids", "feedback", "joins", "train", "due", "meta.v1"};
 
 inline constexpr std::string_view kCountersKey = "counters";
+inline constexpr std::string_view kTextMarksKey = "texts";
 
 /// Key of decisions, joins and train, and the beginning of the keys of feedback.
 std::string sequence_key(std::uint64_t sequence);

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "replay/reader.h"
+
 namespace yardmaster::replay {
 namespace {
 
@@ -77,17 +79,14 @@ Result<Join> load_join(const Database::View& view, std::uint64_t sequence) {
 }
 
 Status Ledger::load(const Database::View& view) {
-  const auto bytes = view.get(Family::meta, kCountersKey);
-  if (!bytes) return fail(bytes.error());
-  Counters counters;
-  if (*bytes) {
-    const auto decoded = decode_counters(**bytes);
-    if (!decoded) return fail(decoded.error());
-    counters = *decoded;
-  }
+  const auto counters = read_counters(view);
+  if (!counters) return fail(counters.error());
+  const auto texts = read_text_marks(view);
+  if (!texts) return fail(texts.error());
   cache_.clear();
   due_floor_.clear();
-  counters_ = committed_ = counters;
+  counters_ = committed_ = *counters;
+  texts_ = committed_texts_ = *texts;
   return {};
 }
 
@@ -255,6 +254,11 @@ Status Ledger::remove_names(Turn& turn, std::uint64_t sequence) {
   return {};
 }
 
+void Ledger::remove_text(Turn& turn, std::uint64_t sequence, StoredDecision stored) {
+  stored.decision.query.reset();
+  turn.batch().put(Family::decisions, sequence_key(sequence), encoded(stored));
+}
+
 void Ledger::remove_oldest_rows(Turn& turn, std::uint64_t count) {
   counters_.first_row += count;
   turn.batch().remove_range(Family::train, sequence_key(0), sequence_key(counters_.first_row));
@@ -263,17 +267,23 @@ void Ledger::remove_oldest_rows(Turn& turn, std::uint64_t count) {
 // The end of a turn ------------------------------------------------------------------------
 
 void Ledger::finish(Turn& turn) {
-  if (counters_ == committed_) return;
-  turn.batch().put(Family::meta, kCountersKey, encoded(counters_));
+  if (counters_ != committed_) {
+    turn.batch().put(Family::meta, kCountersKey, encoded(counters_));
+  }
+  if (texts_ != committed_texts_) {
+    turn.batch().put(Family::meta, kTextMarksKey, encoded(texts_));
+  }
 }
 
 void Ledger::committed() {
   committed_ = counters_;
+  committed_texts_ = texts_;
   cache_.trim();
 }
 
 void Ledger::rolled_back() {
   counters_ = committed_;
+  texts_ = committed_texts_;
   cache_.clear();
   due_floor_.clear();
 }

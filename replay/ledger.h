@@ -28,7 +28,7 @@ class Ledger {
   Ledger(JoinRules rules, std::chrono::microseconds reward_window, std::size_t recent_decisions)
       : rules_(std::move(rules)), reward_window_(reward_window), cache_(recent_decisions) {}
 
-  /// Reads the counters; call before the first turn and whenever the database was reopened.
+  /// Reads counters and marks; call before the first turn and whenever the database was reopened.
   Status load(const Database::View& view);
 
   Status add_decision(Turn& turn, const Decision& decision);
@@ -44,10 +44,16 @@ class Ledger {
   /// their joins must not be used afterwards.
   Status remove_oldest_decisions(Turn& turn, std::uint64_t count);
 
+  /// Takes the text out of a kept decision that has one.
+  void remove_text(Turn& turn, std::uint64_t sequence, StoredDecision stored);
+
+  const TextMarks& texts() const { return texts_; }
+  void set_texts(const TextMarks& marks) { texts_ = marks; }
+
   /// Removes the `count` oldest rows.
   void remove_oldest_rows(Turn& turn, std::uint64_t count);
 
-  /// Puts the counters into the batch if they changed.
+  /// Puts the counters and the marks of texts into the batch if they changed.
   void finish(Turn& turn);
 
   void committed();
@@ -74,6 +80,8 @@ class Ledger {
   JoinCache cache_;
   Counters counters_;
   Counters committed_;
+  TextMarks texts_;
+  TextMarks committed_texts_;
   std::string due_floor_;  ///< no committed key of `due` lies below
 };
 

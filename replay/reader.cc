@@ -67,6 +67,13 @@ Result<Counters> read_counters(const Database::View& view) {
   return decode_counters(**bytes);
 }
 
+Result<TextMarks> read_text_marks(const Database::View& view) {
+  const auto bytes = view.get(Family::meta, kTextMarksKey);
+  if (!bytes) return fail(bytes.error());
+  if (!*bytes) return TextMarks();
+  return decode_text_marks(**bytes);
+}
+
 Result<DecisionRecord> find_record(const Database::View& snapshot, const DecisionId& id) {
   const auto missing = [&] {
     return fail(ErrorCode::not_found,

@@ -16,6 +16,7 @@ namespace yardmaster::replay {
 
 /// As they stand in the view.
 Result<Counters> read_counters(const Database::View& view);
+Result<TextMarks> read_text_marks(const Database::View& view);
 
 /// Store::find; snapshot.
 Result<DecisionRecord> find_record(const Database::View& snapshot, const DecisionId& id);

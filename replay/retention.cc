@@ -2,13 +2,18 @@
 
 #include <rocksdb/convenience.h>
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 namespace yardmaster::replay {
 namespace {
 
 /// Records a step removes: some milliseconds of work.
 constexpr std::uint64_t kStep = 256;
+
+/// Decisions a step looks at for texts, most of which have none.
+constexpr std::uint64_t kTextStep = 4096;
 
 /// What the names of one decision take, roughly. They lie among those that were removed, so they
 /// cannot be measured as a range.
@@ -94,6 +99,37 @@ Result<bool> remove_expired(Turn& turn, Ledger& ledger, const RetentionLimits& l
   if (!rows) return fail(rows.error());
   if (*rows > 0) ledger.remove_oldest_rows(turn, *rows);
   return *decisions == kStep || *rows == kStep || (too_large && *decisions + *rows > 0);
+}
+
+bool is_text_expired(const RetentionLimits& limits, Timestamp decided, Timestamp now) {
+  return limits.max_text_age.count() > 0 && decided < now - limits.max_text_age;
+}
+
+Result<bool> remove_expired_texts(Turn& turn, Ledger& ledger, const RetentionLimits& limits,
+                                  Timestamp now) {
+  if (limits.max_text_age.count() <= 0) return false;
+  const Counters& counters = ledger.counters();
+  TextMarks marks = ledger.texts();
+  marks.first = std::max(marks.first, counters.first_decision);
+  std::uint64_t removed = 0;
+  std::uint64_t seen = 0;
+  const Status read = turn.view().visit(
+      Family::decisions, sequence_key(marks.first), sequence_key(counters.decisions + 1),
+      [&](std::string_view key, std::string_view value) {
+        auto stored = decode_decision(value);
+        // One that cannot be read cannot tell its age, nor have its text taken out.
+        if (stored && !is_text_expired(limits, stored->decision.time, now)) return false;
+        const std::uint64_t sequence = read_sequence(key);
+        marks.first = sequence + 1;
+        if (stored && stored->decision.query) {
+          ledger.remove_text(turn, sequence, std::move(*stored));
+          ++removed;
+        }
+        return ++seen < kTextStep && removed < kStep;
+      });
+  if (!read) return fail(read.error());
+  ledger.set_texts(marks);
+  return seen == kTextStep || removed == kStep;
 }
 
 Status drop_removed_files(const Database::View& view, const Counters& counters) {

@@ -13,6 +13,7 @@ namespace yardmaster::replay {
 struct RetentionLimits {
   std::chrono::microseconds max_age{0};
   std::uint64_t max_bytes = 0;
+  std::chrono::microseconds max_text_age{0};  ///< of a query's text
 };
 
 /// Removes the oldest records beyond the limits, in small steps so that appends need not wait.
@@ -20,6 +21,14 @@ struct RetentionLimits {
 /// True: there is more to remove.
 Result<bool> remove_expired(Turn& turn, Ledger& ledger, const RetentionLimits& limits,
                             Timestamp now, std::uint64_t keep_rows_after);
+
+/// Takes the texts beyond their age out of the oldest decisions that have any, in small steps.
+/// True: there is more to remove.
+Result<bool> remove_expired_texts(Turn& turn, Ledger& ledger, const RetentionLimits& limits,
+                                  Timestamp now);
+
+/// Whether a decision of that time comes without its text.
+bool is_text_expired(const RetentionLimits& limits, Timestamp decided, Timestamp now);
 
 /// What the kept records take on disk and in memtables, by RocksDB's estimate: what was removed
 /// does not count, even where compaction has not yet freed its space.

@@ -94,7 +94,7 @@ class WritableStore final : public ReadableStore {
       : ReadableStore(std::move(database)),
         syncer_(*database_, health_),
         writer_(*database_, std::move(ledger), syncer_, health_,
-                {{options.max_age, options.max_bytes},
+                {{options.max_age, options.max_bytes, options.max_text_age},
                  options.clock,
                  options.max_queued_records,
                  options.max_queued_bytes}) {}

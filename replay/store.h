@@ -37,6 +37,10 @@ struct StoreOptions {
   std::chrono::microseconds max_age{0};
   std::uint64_t max_bytes = 0;
 
+  /// The texts of queries older than this are removed from their decisions, which stay, and leave
+  /// the files within about an hour more. Imported ones that are older come without. 0: no limit.
+  std::chrono::microseconds max_text_age{0};
+
   /// Decisions whose joins are kept in memory, so that prompt feedback reads no disk.
   std::size_t recent_decisions = 65'536;
 

@@ -31,6 +31,9 @@ class Verification {
     const auto counters = read_counters(snapshot_);
     if (!counters) return fail(counters.error());
     counters_ = *counters;
+    const auto texts = read_text_marks(snapshot_);
+    if (!texts) return fail(texts.error());
+    texts_ = *texts;
     for (const auto step :
          {&Verification::check_rows, &Verification::check_decisions, &Verification::check_events,
           &Verification::check_names, &Verification::check_due}) {
@@ -88,10 +91,14 @@ class Verification {
 
   Status check_decisions() {
     std::uint64_t next = counters_.first_decision;
-    const auto check = [&](std::string_view key, std::string_view) -> Status {
+    const auto check = [&](std::string_view key, std::string_view value) -> Status {
       const std::uint64_t sequence = read_sequence(key);
       const std::string name = "decision " + std::to_string(sequence);
       if (sequence != next++) return broken(name + " comes after a gap");
+      const auto stored = decode_decision(value);
+      if (sequence < texts_.first && stored && stored->decision.query) {
+        return broken(name + " has a text that is told to be gone");
+      }
       const auto join = load_join(snapshot_, sequence);
       if (!join) return fail(join.error());
       if (!join->done) ++waiting_;
@@ -219,6 +226,7 @@ class Verification {
 
   const Database::View& snapshot_;
   Counters counters_;
+  TextMarks texts_;
   std::unordered_map<std::uint64_t, RowChain> chains_;
   std::uint64_t waiting_ = 0;
   std::uint64_t outcomes_ = 0;

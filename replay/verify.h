@@ -10,6 +10,7 @@ namespace yardmaster::replay {
 /// Reads a whole store and checks what must hold whatever has crashed:
 /// - sequences of decisions and of rows have no gaps and end where the counters say;
 /// - each decision is found by its id, its session and its response id, and no id leads nowhere;
+/// - no decision has a text that is told to be gone;
 /// - outcomes and feedback belong to kept decisions, in arrivals without gaps, one outcome each;
 /// - a decision either waits in `due` or has its mark, never both;
 /// - a decision has at most one first row, each correction replaces the values of the row before

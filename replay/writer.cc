@@ -1,5 +1,6 @@
 #include "replay/writer.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -10,6 +11,10 @@ namespace yardmaster::replay {
 namespace {
 
 constexpr std::chrono::seconds kPassInterval{1};
+
+/// Between two rewritings of the files that removed texts were in. Each goes over what expired
+/// since the last, and begins new tables.
+constexpr std::chrono::hours kErasureInterval{1};
 
 /// A batch is written when it is this large, so that a long queue does not make everyone wait.
 constexpr std::size_t kBatchBytes = 4u << 20;
@@ -35,6 +40,7 @@ Writer::Writer(Database& database, Ledger ledger, Syncer& syncer, Health& health
       health_(health),
       options_(std::move(options)),
       queue_(options_.max_queued_records, options_.max_queued_bytes),
+      eraser_(database, health),
       next_pass_(std::chrono::steady_clock::now()),
       published_(ledger_.counters()),
       thread_([this] { run(); }) {}
@@ -146,7 +152,10 @@ void Writer::apply(Turn& turn, Task& task, Owed& owed) {
     ledger_.add_rows(turn, std::move(rows->rows));
     owed.synced.emplace_back(std::move(rows->done));
   } else if (auto* import = std::get_if<ImportRecord>(&task)) {
-    Status status = ledger_.import_record(turn, std::move(import->record), options_.clock());
+    const Timestamp now = options_.clock();
+    Decision& made = import->record.decision;
+    if (is_text_expired(options_.retention, made.time, now)) made.query.reset();
+    Status status = ledger_.import_record(turn, std::move(import->record), now);
     owed.synced.emplace_back([done = std::move(import->done), status = std::move(status)](
                                  const Status& synced) { done(status ? synced : status); });
   } else {
@@ -170,7 +179,25 @@ void Writer::keep_house(Turn& turn) {
       remove_expired(turn, ledger_, options_.retention, now, keep_rows_after_);
   if (!more_records) house_status_ = fail(more_records.error());
   removed_ = removed_ || ledger_.counters().first_decision + ledger_.counters().first_row > first;
-  housekeeping_ = more_records && *more_records;
+  const auto more_texts = remove_expired_texts(turn, ledger_, options_.retention, now);
+  if (!more_texts) house_status_ = fail(more_texts.error());
+  note_erased_texts();
+  housekeeping_ = (more_records && *more_records) || (more_texts && *more_texts);
+}
+
+/// In the next write, so that a restart does not begin anew.
+void Writer::note_erased_texts() {
+  TextMarks marks = ledger_.texts();
+  marks.erased = std::max(marks.erased, eraser_.erased());
+  ledger_.set_texts(marks);
+}
+
+void Writer::erase_texts() {
+  const TextMarks& marks = ledger_.texts();
+  const auto now = std::chrono::steady_clock::now();
+  if (marks.first <= marks.erased || now < next_erasure_) return;
+  next_erasure_ = now + kErasureInterval;
+  eraser_.start(marks.erased, marks.first);
 }
 
 Status Writer::commit(Turn& turn) {
@@ -206,7 +233,9 @@ void Writer::settle(Owed& owed, const Status& written) {
   } else {
     for (const Syncer::Completion& complete : owed.synced) complete(written);
   }
-  if (!housekeeping_ && (removed_ || !ticks_.empty() || !house_status_)) end_housekeeping({});
+  if (housekeeping_) return;
+  if (written) erase_texts();
+  if (removed_ || !ticks_.empty() || !house_status_) end_housekeeping({});
 }
 
 void Writer::end_housekeeping(const Status& status) {
@@ -233,6 +262,7 @@ void Writer::fail_with(const Error& error) {
 }
 
 void Writer::revive() {
+  eraser_.stop();  // it keeps the database from being reopened
   if (Status revived = database_.revive(); !revived) {
     health_.set_failed(revived.error().message);
     return;

@@ -13,6 +13,7 @@
 #include "replay/retention.h"
 #include "replay/syncer.h"
 #include "replay/task_queue.h"
+#include "replay/text_eraser.h"
 
 namespace yardmaster::replay {
 
@@ -61,6 +62,8 @@ class Writer {
   Status commit(Turn& turn);
   void settle(Owed& owed, const Status& written);
   void end_housekeeping(const Status& status);
+  void erase_texts();
+  void note_erased_texts();
   void fail_with(const Error& error);
   void revive();
 
@@ -70,6 +73,7 @@ class Writer {
   Health& health_;
   Options options_;
   TaskQueue queue_;
+  TextEraser eraser_;
 
   // The thread's own.
   bool housekeeping_ = false;  ///< a pass over windows and retention is under way
@@ -77,6 +81,7 @@ class Writer {
   Status house_status_;        ///< what went wrong in the pass
   std::vector<Store::Done> ticks_;
   std::chrono::steady_clock::time_point next_pass_;
+  std::chrono::steady_clock::time_point next_erasure_;
 
   std::atomic<std::uint64_t> keep_rows_after_{0};
   mutable std::mutex published_mutex_;

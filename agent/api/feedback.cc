@@ -126,6 +126,7 @@ asio::awaitable<HttpResponse> Api::outcomes(HttpRequest request, Caller) {
   auto read = read_outcome(*body, services_.clock(), unknown);
   if (!read) co_return to_response(read.error());
   context_.metrics->unknown_fields.add(unknown);
+  read->outcome.error = services_.texts.other(std::move(read->outcome.error));
   price_outcome(read->id, read->outcome);
   auto measured = implicit_feedback(services_.own_metrics, read->id, read->outcome, {});
   const Status stored = co_await log_outcome(read->id, std::move(read->outcome), {});
@@ -171,6 +172,7 @@ asio::awaitable<HttpResponse> Api::feedback(HttpRequest request, Caller caller) 
     if (items.size() == 1 && item->feedback.idempotency_key.empty()) {
       item->feedback.idempotency_key = key;
     }
+    item->feedback.comment = services_.texts.other(std::move(item->feedback.comment));
     good.push_back(std::move(*item));
     good_index.push_back(i);
   }

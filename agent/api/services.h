@@ -25,6 +25,7 @@
 #include "agent/serving_metrics.h"
 #include "agent/sessions.h"
 #include "agent/store_waits.h"
+#include "agent/text_rules.h"
 #include "base/random.h"
 #include "base/time.h"
 #include "env/model_pool.h"
@@ -48,12 +49,14 @@ using ReloadFunction = std::function<Result<std::vector<std::string>>()>;
 /// What all io threads share. Everything referred to outlives them.
 struct Services {
   Services(const env::ModelPool& pool_, replay::Store& store_, LearnerThread& learner_,
-           env::TokenEstimator& tokens_, DaemonKeys& keys_, DataDirectory data_,
-           BreakerSettings breaker, HedgeSettings hedge, SessionSettings sessions_)
+           env::TokenEstimator& tokens_, const TextRules& texts_, DaemonKeys& keys_,
+           DataDirectory data_, BreakerSettings breaker, HedgeSettings hedge,
+           SessionSettings sessions_)
       : pool(pool_),
         store(store_),
         learner(learner_),
         tokens(tokens_),
+        texts(texts_),
         keys(keys_),
         data(std::move(data_)),
         health(pool_.models().size(), breaker),
@@ -65,6 +68,7 @@ struct Services {
   replay::Store& store;
   LearnerThread& learner;
   env::TokenEstimator& tokens;
+  const TextRules& texts;
   DaemonKeys& keys;
   DataDirectory data;
   ModelHealth health;

@@ -11,6 +11,8 @@
 #include "agent/config.h"
 #include "agent/data_directory.h"
 #include "agent/progress.h"
+#include "agent/text_rules.h"
+#include "base/time.h"
 #include "replay/decision_log.h"
 #include "replay/store.h"
 
@@ -30,16 +32,25 @@ int failed(const Error& error) {
   return 1;
 }
 
-Result<DataDirectory> data_directory(const ExportArguments& arguments) {
-  if (!arguments.data_dir.empty()) return DataDirectory{arguments.data_dir};
+/// What is exported, and by which rules for texts.
+struct Source {
+  DataDirectory directory;
+  TextRules texts;
+};
+
+Result<Source> source_of(const ExportArguments& arguments) {
+  if (!arguments.data_dir.empty()) return Source{{arguments.data_dir}, {}};
   const auto config = load_config(arguments.config);
   if (!config) return fail(config.error());
-  return DataDirectory{config->data_dir};
+  auto texts = TextRules::make(config->store_queries);
+  if (!texts) return fail(texts.error());
+  return Source{{config->data_dir}, std::move(*texts)};
 }
 
 /// Writes the decisions and returns how many there were.
 Result<std::uint64_t> write_decisions(const replay::Store& store, const ExportArguments& arguments,
-                                      std::ostream& out) {
+                                      const TextRules& texts, std::ostream& out) {
+  const Timestamp now = system_clock_now();
   const auto is_forgotten = [&](const Feedback& feedback) {
     const auto& keys = arguments.forget_keys;
     return std::find(keys.begin(), keys.end(), feedback.key_scope) != keys.end();
@@ -49,6 +60,7 @@ Result<std::uint64_t> write_decisions(const replay::Store& store, const ExportAr
   ProgressBar bar(std::cerr, stderr_is_terminal(), "decisions", std::chrono::steady_clock::now());
   const Status read = store.for_each_decision(arguments.from, [&](DecisionRecord record) {
     std::erase_if(record.feedback, is_forgotten);
+    texts.forget(record.decision, now);  // also where no daemon has run since
     out << replay::to_json_line(record) << '\n';
     bar.update(record.sequence, newest, std::chrono::steady_clock::now());
     ++written;
@@ -63,9 +75,9 @@ Result<std::uint64_t> write_decisions(const replay::Store& store, const ExportAr
 }
 
 int run_export(const ExportArguments& arguments) {
-  const auto directory = data_directory(arguments);
-  if (!directory) return failed(directory.error());
-  const auto store = replay::Store::open_read_only(directory->store());
+  const auto source = source_of(arguments);
+  if (!source) return failed(source.error());
+  const auto store = replay::Store::open_read_only(source->directory.store());
   if (!store) return failed(store.error());
   std::ofstream file;
   if (!arguments.output.empty()) {
@@ -75,7 +87,7 @@ int run_export(const ExportArguments& arguments) {
     }
   }
   std::ostream& out = arguments.output.empty() ? std::cout : file;
-  const auto written = write_decisions(**store, arguments, out);
+  const auto written = write_decisions(**store, arguments, source->texts, out);
   if (!written) return failed(written.error());
   std::cerr << "exported " << *written << " decisions\n";
   return 0;

@@ -34,8 +34,9 @@ int run_import(const ImportArguments& arguments) {
 
   const std::uint64_t before = (*store)->stats().decisions;
   ProgressBar bar(std::cerr, stderr_is_terminal(), "bytes", std::chrono::steady_clock::now());
-  const auto report =
-      import_decisions(arguments.from, **store, [&](std::uint64_t done, std::uint64_t total) {
+  const auto report = import_decisions(
+      arguments.from, **store, [&](DecisionRecord& record) { assembly->texts().apply(record); },
+      [&](std::uint64_t done, std::uint64_t total) {
         bar.update(done, total, std::chrono::steady_clock::now());
       });
   bar.finish();
@@ -63,7 +64,9 @@ void add_import(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("import", "Read exported decisions into a data directory");
   command->footer(
       "Stop the daemon first. Decisions that are there already are skipped, so an import may be\n"
-      "repeated. Exits with 1 if a line was refused.\n\n"
+      "repeated. Texts of queries come along as the config's store_queries says. Exits with 1 if "
+      "a\n"
+      "line was refused.\n\n"
       "Example:\n"
       "  yardmaster import --config yardmaster.yaml --from decisions.jsonl");
   command->add_option("--config", arguments->config, "The daemon's config, which names data_dir")

@@ -116,6 +116,7 @@ Status append_and_wait(replay::Store& store, std::vector<TrainingRow> rows) {
 }
 
 Result<LogReport> import_decisions(const std::string& path, replay::Store& store,
+                                   const std::function<void(DecisionRecord&)>& prepare,
                                    const LoadProgress& progress) {
   auto reader = LineReader::open(path);
   if (!reader) return fail(reader.error());
@@ -127,6 +128,7 @@ Result<LogReport> import_decisions(const std::string& path, replay::Store& store
       report.refused(reader->line(), record.error().message);
       continue;
     }
+    if (prepare) prepare(*record);
     pending.push_back(start_import(store, std::move(*record), reader->line()));
     if (pending.size() < kImportsAtOnce) continue;
     if (Status finished = finish_imports(pending, report); !finished) {

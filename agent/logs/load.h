@@ -34,9 +34,10 @@ Result<LogReport> read_rows(const std::string& path, std::optional<LogFormat> fo
 /// Appends rows to the store and waits until they are synced.
 Status append_and_wait(replay::Store& store, std::vector<TrainingRow> rows);
 
-/// Imports decision-log lines; a decision that the store has already is skipped. Returns the
-/// report, in which a skipped line counts as used, or the store's failure.
+/// Imports decision-log lines, each as `prepare` leaves it; a decision that the store has already
+/// is skipped. Returns the report, in which a skipped line counts as used, or the store's failure.
 Result<LogReport> import_decisions(const std::string& path, replay::Store& store,
+                                   const std::function<void(DecisionRecord&)>& prepare,
                                    const LoadProgress& progress);
 
 }  // namespace yardmaster::agent

@@ -25,7 +25,7 @@ constexpr int kRoundsAStore = 10;
 class WriterProcess {
  public:
   WriterProcess(const std::filesystem::path& directory, std::uint64_t first,
-                const std::string& failpoint) {
+                const std::string& failpoint, bool forget = false) {
     std::array<int, 2> ends{};
     if (::pipe(ends.data()) != 0) throw std::runtime_error("no pipe");
     pid_ = ::fork();
@@ -35,7 +35,7 @@ class WriterProcess {
       ::close(ends[1]);
       if (!failpoint.empty()) ::setenv("YARDMASTER_FAILPOINT", failpoint.c_str(), 1);
       ::execl(STORE_WRITER, STORE_WRITER, directory.c_str(), std::to_string(first).c_str(),
-              static_cast<char*>(nullptr));
+              forget ? "forget" : static_cast<char*>(nullptr), static_cast<char*>(nullptr));
       ::_exit(127);
     }
     ::close(ends[1]);
@@ -104,6 +104,21 @@ class StoreCrash : public testing::Test {
     crash::check_closed(directory_);
   }
 
+  /// Once it is opened anew no text is left, and all else is there.
+  void check_forgotten(const Acknowledged& acknowledged) {
+    auto store = replay::Store::open(crash::forgetful_options(directory_), crash::objective());
+    ASSERT_TRUE(store) << store.error().message;
+    ASSERT_TRUE((*store)->tick());
+    crash::check_acknowledged(**store, acknowledged, false);
+    ASSERT_TRUE((*store)->for_each_decision(1, [](const DecisionRecord& record) {
+      EXPECT_FALSE(record.decision.query) << record.sequence;
+      return true;
+    }));
+    next_ = (*store)->stats().decisions + 1'000'000 * ++restarts_;
+    store->reset();
+    crash::check_closed(directory_);
+  }
+
   const std::uint64_t seed_ = crash::seed(2026);
   const testing::ScopedTrace trace_{__FILE__, __LINE__, "seed " + std::to_string(seed_)};
   std::filesystem::path directory_;
@@ -148,6 +163,22 @@ TEST_F(StoreCrash, WhatWasAcknowledgedBeforeAFailpointIsThereOnceAfterwards) {
     // One that is not reached in this time is a kill like any other.
     read_acknowledged(writer.run_and_kill(std::chrono::seconds(3)), acknowledged);
     check(acknowledged);
+  }
+}
+
+TEST_F(StoreCrash, TextsThatAreRemovedComeBackByNoFailpoint) {
+  Rng rng(seed_);
+  Acknowledged acknowledged;
+  const int rounds = crash::rounds(static_cast<int>(std::size(kFailpoints)));
+  for (int round = 0; round < rounds && !HasFatalFailure(); ++round) {
+    const Failpoint& point = kFailpoints[static_cast<std::size_t>(round) % std::size(kFailpoints)];
+    const std::string armed =
+        std::string(point.name) + ":" + std::to_string(1 + rng.below(point.often));
+    SCOPED_TRACE(armed);
+    if (round % kRoundsAStore == 0) start_anew(acknowledged);
+    WriterProcess writer(directory_, next_, armed, true);
+    read_acknowledged(writer.run_and_kill(std::chrono::seconds(3)), acknowledged);
+    check_forgotten(acknowledged);
   }
 }
 

@@ -28,6 +28,13 @@ inline replay::StoreOptions store_options(const std::filesystem::path& directory
   return options;
 }
 
+/// The same, and all texts of the workload are beyond their age.
+inline replay::StoreOptions forgetful_options(const std::filesystem::path& directory) {
+  replay::StoreOptions options = store_options(directory);
+  options.max_text_age = std::chrono::hours(1);
+  return options;
+}
+
 inline env::QualityObjective objective() {
   env::MetricSpec quality;
   quality.name = "quality";

@@ -2,7 +2,9 @@
 // acknowledged: "decision N", "outcome N" or "feedback N", where N names the decision whose id
 // is made from the seed and N.
 //
-//   store_writer DIRECTORY FIRST_N
+//   store_writer DIRECTORY FIRST_N [forget]
+//
+// With `forget` every text is removed soon after it was stored.
 
 #include <unistd.h>
 
@@ -27,11 +29,13 @@ void acknowledge(const char* what, std::uint64_t number) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
-    std::cerr << "usage: store_writer DIRECTORY FIRST_N\n";
+  if (argc != 3 && argc != 4) {
+    std::cerr << "usage: store_writer DIRECTORY FIRST_N [forget]\n";
     return 2;
   }
-  auto store = replay::Store::open(crash::store_options(argv[1]), crash::objective());
+  auto store = replay::Store::open(
+      argc == 4 ? crash::forgetful_options(argv[1]) : crash::store_options(argv[1]),
+      crash::objective());
   if (!store) {
     std::cerr << store.error().message << "\n";
     return 1;

@@ -22,7 +22,7 @@ void check(std::string_view bytes, Result<T> (*decode)(std::string_view)) {
 }  // namespace
 
 FUZZ(record) {
-  switch (fuzz::take_byte(input) % 6) {
+  switch (fuzz::take_byte(input) % 7) {
     case 0:
       return check(input, replay::decode_decision);
     case 1:
@@ -33,7 +33,9 @@ FUZZ(record) {
       return check(input, replay::decode_join_mark);
     case 4:
       return check(input, replay::decode_key_use);
-    default:
+    case 5:
       return check(input, replay::decode_counters);
+    default:
+      return check(input, replay::decode_text_marks);
   }
 }

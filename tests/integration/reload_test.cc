@@ -121,6 +121,7 @@ TEST_F(Reload, AConfigThatCannotBeUsedChangesNothing) {
   for (const auto& [more, word] :
        {std::pair{"objective: {cost_wait: 1}\n", "cost_wait"},
         std::pair{"retention: {max_age_days: 3}\n", "restart is needed to change retention"},
+        std::pair{"store_queries: {max_age_days: 3}\n", "change store_queries.max_age_days"},
         std::pair{"feedback: {window_s: 5}\n", "restart is needed to change feedback"},
         std::pair{"routers: [{name: auto, encoder: \"static:" YARDMASTER_SOURCE_DIR
                   "/README.md\"}]\n",

@@ -39,7 +39,7 @@ TEST(Config, AModelsNameIsAllThatIsNeeded) {
   EXPECT_EQ(config->objective.cost_weight, 30);
   EXPECT_EQ(config->feedback.window, std::chrono::hours(1));
   EXPECT_FALSE(config->feedback.default_quality.has_value());
-  EXPECT_FALSE(config->store_queries);
+  EXPECT_EQ(config->store_queries, StoreQueriesConfig());
   EXPECT_FALSE(config->models[0].input_usd_per_mtok.has_value());
   ASSERT_EQ(config->routers.size(), 1u);
   EXPECT_EQ(config->routers[0].name, "auto");
@@ -62,7 +62,8 @@ listen: {address: 0.0.0.0, port: 0, io_threads: 2}
 limits: {max_body_bytes: 2048, max_header_bytes: 4096, max_connections: 7, header_timeout_s: 1.5,
   body_timeout_s: 2, idle_timeout_s: 3}
 data_dir: /var/lib/yardmaster
-store_queries: true
+store_queries: {max_age_days: 7, max_bytes: 100, redact: [email, card],
+  patterns: [{name: ticket, pattern: 'TCK-\d+'}]}
 upstreams:
   - {name: openai, base_url: "https://api.openai.com/v1", api_key: "${KEY}", ca_file: /ca.pem,
      connect_timeout_s: 0.25, first_byte_timeout_s: 4, idle_timeout_s: 5, total_timeout_s: 9,
@@ -104,7 +105,11 @@ keys: [{name: app, sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410f
   EXPECT_EQ(config->listen.port, 0);
   EXPECT_EQ(config->limits.max_connections, 7u);
   EXPECT_EQ(config->limits.header_timeout, milliseconds(1500));
-  EXPECT_TRUE(config->store_queries);
+  EXPECT_TRUE(config->store_queries.enabled);
+  EXPECT_EQ(config->store_queries.max_age_days, 7);
+  EXPECT_EQ(config->store_queries.max_bytes, 100u);
+  EXPECT_EQ(config->store_queries.redact, (std::vector<std::string>{"email", "card"}));
+  EXPECT_EQ(config->store_queries.patterns[0], (env::RedactionPattern{"ticket", R"(TCK-\d+)"}));
   EXPECT_EQ(config->upstreams[0].api_key.reveal(), "sk-1");
   EXPECT_EQ(config->upstreams[0].connect_timeout, milliseconds(250));
   EXPECT_EQ(config->upstreams[0].first_byte_timeout, milliseconds(4000));
@@ -226,6 +231,47 @@ TEST(Config, AWrongTypeIsToldWithWhatWasExpected) {
   EXPECT_EQ(problems_of("feedback: {default: never}\n"),
             "c.yaml:2: feedback.default must be a number or ignore, not 'never'");
   EXPECT_EQ(problems_of("data_dir: {a: b}\n"), "c.yaml:2: data_dir must be a text, not a mapping");
+}
+
+TEST(Config, StoreQueriesIsOnOrOffOrSaysMore) {
+  const auto of = [](const std::string& text) {
+    const auto config = parse("models: [{name: a}]\n" + text);
+    EXPECT_TRUE(config) << config.error().message;
+    return config ? config->store_queries : StoreQueriesConfig();
+  };
+  EXPECT_FALSE(of("store_queries: false\n").enabled);
+  EXPECT_TRUE(of("store_queries: true\n").enabled);
+  EXPECT_TRUE(of("store_queries: {max_age_days: 0.5}\n").enabled);
+  EXPECT_FALSE(of("store_queries: {enabled: false, max_age_days: 0.5}\n").enabled);
+  EXPECT_EQ(of("store_queries: {enabled: false, max_age_days: 0.5}\n").max_age_days, 0.5);
+}
+
+TEST(Config, ARedactionThatCannotBeIsToldWhereAndWhy) {
+  const auto redact = [](const std::string& text) {
+    return problems_of("store_queries: {" + text + "}\n");
+  };
+  EXPECT_EQ(redact("redact: [emial]"),
+            "c.yaml:2: store_queries.redact cannot have 'emial'; did you mean 'email'?");
+  EXPECT_EQ(redact("redact: email"), "c.yaml:2: store_queries.redact must be a list, like [a, b]");
+  EXPECT_EQ(redact("patterns: [{name: x, pattern: '('}]"),
+            "c.yaml:2: store_queries.patterns[0].pattern is not a pattern: missing ): (; it is "
+            "written in RE2's syntax, which has neither look-around nor references");
+  EXPECT_EQ(redact("patterns: [{name: x, pattern: 'a*'}]"),
+            "c.yaml:2: store_queries.patterns[0].pattern matches the empty text, and so "
+            "everywhere; ask for one character at least");
+  EXPECT_EQ(redact("patterns: [{name: x}]"),
+            "c.yaml:2: store_queries.patterns[0].pattern is empty; write what is to be taken out");
+  EXPECT_EQ(redact("patterns: [{pattern: a}]"),
+            "c.yaml:2: store_queries.patterns[0].name is missing; give it one");
+  EXPECT_THAT(redact("patterns: [{name: 'a b', pattern: a}]"), HasSubstr("name must be 1 to 32"));
+  EXPECT_THAT(redact("patterns: [{name: email, pattern: a}]"), HasSubstr("as a built-in one is"));
+  EXPECT_EQ(redact("max_age_days: -1"),
+            "c.yaml:2: store_queries.max_age_days is -1; it must be 0 to 36500");
+  EXPECT_EQ(redact("max_bytes: 9000"),
+            "c.yaml:2: store_queries.max_bytes is 9000; it must be a whole number from 16 to 8192");
+  EXPECT_EQ(redact("keep: 1"),
+            "c.yaml:2: unknown key 'keep' in store_queries; use one of enabled, max_age_days, "
+            "max_bytes, redact, patterns");
 }
 
 TEST(Config, AValueOutOfRangeIsToldWithTheRange) {

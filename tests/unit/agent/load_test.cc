@@ -135,7 +135,7 @@ TEST_F(LoadTest, TellsEachFormatFromTheFirstLine) {
 
 TEST_F(LoadTest, DecisionsThatTheStoreHasAreNotLearnedTwice) {
   const auto store = open_store("store");
-  ASSERT_TRUE(import_decisions(file("own.jsonl", decision_lines(2)), *store, nullptr));
+  ASSERT_TRUE(import_decisions(file("own.jsonl", decision_lines(2)), *store, nullptr, nullptr));
   const auto report = load(file("more.jsonl", decision_lines(3)), LogFormat::decisions, *store);
   ASSERT_TRUE(report);
   EXPECT_EQ(report->lines_used(), 1u);
@@ -159,12 +159,12 @@ TEST_F(LoadTest, ReadsALogOfManyBatches) {
 TEST_F(LoadTest, ImportsWhatWasExportedAndSkipsItTheSecondTime) {
   const std::string path = file("decisions.jsonl", decision_lines(5) + "{\"broken\":\n");
   const auto store = open_store("store");
-  const auto report = import_decisions(path, *store, nullptr);
+  const auto report = import_decisions(path, *store, nullptr, nullptr);
   ASSERT_TRUE(report);
   EXPECT_EQ(report->lines_used(), 5u);
   EXPECT_EQ(report->lines_refused(), 1u);
   EXPECT_EQ(store->stats().decisions, 5u);
-  ASSERT_TRUE(import_decisions(path, *store, nullptr));
+  ASSERT_TRUE(import_decisions(path, *store, nullptr, nullptr));
   EXPECT_EQ(store->stats().decisions, 5u);
   EXPECT_EQ(store->stats().rows, 5u);
 

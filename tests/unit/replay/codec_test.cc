@@ -44,6 +44,8 @@ RC_GTEST_PROP(Codec, TheSmallRecordsComeBack, ()) {
   const Counters counters{any_count(), any_count(), any_count(), any_count(),
                           any_count(), any_count(), any_count(), any_count()};
   RC_ASSERT(*decode_counters(encoded(counters)) == counters);
+  const TextMarks marks{any_count(), any_count()};
+  RC_ASSERT(*decode_text_marks(encoded(marks)) == marks);
 }
 
 /// Decodes as everything; only crashes, hangs and sanitizers can object.
@@ -54,6 +56,7 @@ void decode_all(std::string_view bytes) {
   static_cast<void>(decode_join_mark(bytes).has_value());
   static_cast<void>(decode_key_use(bytes).has_value());
   static_cast<void>(decode_counters(bytes).has_value());
+  static_cast<void>(decode_text_marks(bytes).has_value());
 }
 
 RC_GTEST_PROP(Codec, AnyBytesGiveAValueOrAnError, (std::string bytes)) {
