@@ -87,6 +87,7 @@ Result<Routed> Router::decide(const RouteRequest& request, const PublishedPolicy
   decision.time = now;
   decision.router = settings_.name;
   decision.session_id = request.session_id();
+  decision.conversation = request.session.conversation;
   decision.hedge_of = request.hedge_of;
   describe(request, policy, decision);
   decision.weights = *weights_used;

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "agent/keys/api_key.h"
 #include "replay/store.h"
 
 namespace yardmaster::agent {
@@ -11,18 +12,30 @@ namespace {
 
 constexpr std::uint64_t kDecisionsRead = 20'000;
 
-std::string key_of(std::uint64_t conversation, std::string_view caller, const env::Query& query) {
-  if (conversation == 0) return {};
-  std::string key = "auto-";
-  char digits[20];
-  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(conversation));
-  key += digits;
+/// 64 bits of a hash of all that tells a conversation from others: `user` and `prompt_cache_key`,
+/// which may name people, are kept as no more than that, and nobody can make messages that lead
+/// into another caller's conversation.
+std::uint64_t number_of(std::uint64_t conversation, std::string_view caller,
+                        const env::Query& query) {
+  if (conversation == 0) return 0;
+  std::string whole = std::to_string(conversation);
   for (const std::string_view part :
        {caller, std::string_view(query.user), std::string_view(query.prompt_cache_key)}) {
-    key += '/';
-    key += part;
+    whole += '/' + std::to_string(part.size()) + ':';
+    whole += part;
   }
-  return key;
+  const Sha256 hash = sha256(whole);
+  std::uint64_t number = 0;
+  for (std::size_t i = 0; i < sizeof number; ++i) number = number << 8 | hash[i];
+  return number;
+}
+
+/// Empty of 0, which is no conversation.
+std::string name_of(std::uint64_t number) {
+  if (number == 0) return {};
+  char name[32];
+  std::snprintf(name, sizeof name, "auto-%016llx", static_cast<unsigned long long>(number));
+  return name;
 }
 
 }  // namespace
@@ -30,10 +43,9 @@ std::string key_of(std::uint64_t conversation, std::string_view caller, const en
 SessionKey session_key(std::string_view given, std::string_view caller, const env::Query& query) {
   const std::string id(given);
   if (!id.empty()) return {id, id, id};
-  return {key_of(query.continues, caller, query), key_of(query.conversation, caller, query), {}};
+  const std::uint64_t next = number_of(query.conversation, caller, query);
+  return {name_of(number_of(query.continues, caller, query)), name_of(next), {}, next};
 }
-
-std::string own_id(const SessionKey& key) { return key.next.substr(0, key.next.find('/')); }
 
 Sessions::Sessions(SessionSettings settings, const Sessions& before) : settings_(settings) {
   const std::lock_guard lock(before.mutex_);
@@ -84,17 +96,18 @@ Status restore_sessions(const replay::Store& store, Timestamp now, Sessions& ses
   const std::uint64_t from = end - std::min(end - 1, kDecisionsRead);
   return store.for_each_decision(from, [&](const DecisionRecord& record) {
     const Decision& decision = record.decision;
-    const std::string& id = decision.session_id;
+    const std::string key =
+        decision.conversation != 0 ? name_of(decision.conversation) : decision.session_id;
     const bool named_by_client = decision.router.empty();  // the model was
-    if (id.empty() || named_by_client || now - decision.time > sessions.settings().idle)
-      return true;
+    if (named_by_client || now - decision.time > sessions.settings().idle) return true;
     // Its model read nothing of the conversation to its end.
     const bool cancelled = record.outcome && record.outcome->status == Outcome::Status::cancelled;
     const bool answered = record.outcome && record.outcome->status == Outcome::Status::ok;
     if (cancelled || (decision.hedge_of && !answered)) return true;
-    sessions.record({id, id, id},
-                    {decision.router, decision.model(), decision.estimated_input_tokens,
-                     decision.time, decision.would_choose.empty(), id});
+    sessions.record(
+        {key, key, {}},
+        {decision.router, decision.model(), decision.estimated_input_tokens, decision.time,
+         decision.would_choose.empty(), decision.session_id.empty() ? key : decision.session_id});
     return true;
   });
 }

@@ -35,7 +35,7 @@ struct SessionTurn {
   std::uint64_t prompt_tokens = 0;  ///< estimated; what the model's prompt cache may hold
   Timestamp time;
   bool by_policy = true;   ///< false: of the part of the traffic that the baseline serves
-  std::string session_id;  ///< that the conversation's decisions are logged with
+  std::string session_id;  ///< that the conversation's later decisions are logged with
 };
 
 /// Where a conversation's latest turn is found, and where the present one is put.
@@ -43,15 +43,16 @@ struct SessionKey {
   std::string latest;  ///< empty: it has none
   std::string next;    ///< empty: it cannot go on
   std::string given;   ///< the id that the client gave, if it did
+
+  /// Decision::conversation: what `next` is made of where the client gave no id.
+  std::uint64_t conversation = 0;
 };
 
 /// By the id that the client gave; otherwise by the messages: a request goes on with the
 /// conversation whose request had all of them up to the last answer, of the same caller, `user` and
 /// `prompt_cache_key`. Examples in a prompt are no conversation, since nobody asked them.
+/// The id of a conversation that the client gave none is the `next` of its first turn.
 SessionKey session_key(std::string_view given, std::string_view caller, const env::Query& query);
-
-/// The id of a conversation that begins with this turn and that the client gave none.
-std::string own_id(const SessionKey& key);
 
 /// The conversations that are going on. Thread-safe.
 class Sessions {
@@ -83,8 +84,8 @@ class Sessions {
   std::map<std::string_view, std::list<Entry>::iterator> by_id_;
 };
 
-/// Records the latest turns of the conversations that clients gave ids, among the store's newest
-/// decisions. Fails as reading them does.
+/// Records the turns that the store's newest 20,000 decisions were, so that their conversations go
+/// on. Fails as reading them does.
 Status restore_sessions(const replay::Store& store, Timestamp now, Sessions& sessions);
 
 }  // namespace yardmaster::agent

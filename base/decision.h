@@ -43,6 +43,8 @@ struct Decision {
   Timestamp time;
   std::string router;
   std::string session_id;            ///< empty: none
+  std::uint64_t conversation = 0;    ///< by which the next turn finds this one, where the client
+                                     ///< gave no id; 0: it did, or no turn can follow
   std::string key;                   ///< name of the API key that asked; empty: without keys
   std::optional<std::string> query;  ///< kept only where the config says so
   Features features;                 ///< empty where the client named the model

@@ -250,7 +250,7 @@ class BodyReader {
     return {};
   }
 
-  /// Hashes that are kept in memory alone, so they need not be the same elsewhere.
+  /// Hashes that are the same wherever the standard library is: a conversation lasts no longer.
   void hash_conversation(const json::array& messages) {
     const auto add = [](std::uint64_t& hash, std::string_view text) {
       hash = (hash ^ std::hash<std::string_view>{}(text)) * 0x9e3779b97f4a7c15 + 1;

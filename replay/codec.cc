@@ -23,6 +23,9 @@ constexpr std::uint8_t kKeyedLayout = 3;
 // Of decisions that hedge another.
 constexpr std::uint8_t kHedgeLayout = 4;
 
+// Of decisions of conversations that the client gave no id.
+constexpr std::uint8_t kConversationLayout = 5;
+
 enum class EventKind : std::uint8_t { outcome = 1, feedback = 2 };
 
 // Parts ------------------------------------------------------------------------------------
@@ -204,6 +207,7 @@ std::uint8_t layout_of(const Features& successor_features) {
 }
 
 std::uint8_t layout_of(const Decision& decision) {
+  if (decision.conversation != 0) return kConversationLayout;
   if (decision.hedge_of) return kHedgeLayout;
   return decision.key.empty() ? layout_of(decision.successor_features) : kKeyedLayout;
 }
@@ -265,7 +269,8 @@ void encode(const StoredDecision& value, std::string& out) {
   writer.put_varint(decision.estimated_input_tokens);
   if (layout >= kTwoEncodersLayout) put(writer, decision.successor_features);
   if (layout >= kKeyedLayout) writer.put_text(decision.key);
-  if (layout >= kHedgeLayout) put(writer, *decision.hedge_of);
+  if (layout >= kHedgeLayout) put(writer, decision.hedge_of.value_or(DecisionId()));
+  if (layout >= kConversationLayout) writer.put_fixed64(decision.conversation);
 }
 
 void encode(const Event& value, std::string& out) {
@@ -357,10 +362,14 @@ Result<StoredDecision> decode_decision(std::string_view bytes) {
     decision.estimated_input_tokens = take_varint32(in);
     if (layout >= kTwoEncodersLayout) decision.successor_features = take_features(in);
     if (layout >= kKeyedLayout) decision.key = in.take_text();
-    if (layout >= kHedgeLayout) decision.hedge_of = take_id(in);
+    if (layout >= kHedgeLayout) {
+      const DecisionId hedged = take_id(in);
+      if (hedged != DecisionId()) decision.hedge_of = hedged;
+    }
+    if (layout >= kConversationLayout) decision.conversation = in.take_fixed64();
     return value;
   };
-  return decode_with(bytes, "decision", take, kHedgeLayout);
+  return decode_with(bytes, "decision", take, kConversationLayout);
 }
 
 Result<Event> decode_event(std::string_view bytes) {

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <optional>
 #include <utility>
 
@@ -17,6 +19,12 @@ namespace json = boost::json;
 
 /// For logs whose propensities were rounded.
 constexpr double kSumTolerance = 1e-3;
+
+std::string hex_of(std::uint64_t value) {
+  char digits[20];
+  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(value));
+  return digits;
+}
 
 // Writing ----------------------------------------------------------------------------------
 
@@ -325,12 +333,24 @@ Feedback read_feedback(Fields& fields, Timestamp decided) {
   return feedback;
 }
 
+/// Not a number, since many readers of JSON take 53 bits of one.
+std::uint64_t read_conversation(Fields& line) {
+  const std::string digits = line.text("conversation");
+  std::uint64_t value = 0;
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+  const bool whole = error == std::errc{} && end == digits.data() + digits.size();
+  if (!digits.empty() && !whole) line.wrong("conversation", "is not of up to 16 hex digits");
+  return whole ? value : 0;
+}
+
 void read_decision(Fields& line, Decision& decision) {
   const auto id = DecisionId::parse(line.required_text("decision_id"));
   if (!id) line.wrong("decision_id", "is not a UUID");
   decision.id = id.value_or(DecisionId());
   decision.time = line.time("time");
   decision.session_id = line.text("session_id");
+  decision.conversation = read_conversation(line);
   decision.key = line.text("key");
   if (line.find("query") != nullptr) decision.query = line.text("query");
   line.object("features", [&](Fields& fields) { decision.features = read_features(fields); });
@@ -368,6 +388,7 @@ std::string to_json_line(const DecisionRecord& record) {
     line.text("decision_id", decision.id.str());
     line.text("time", format_rfc3339(decision.time));
     line.text_if_any("session_id", decision.session_id);
+    if (decision.conversation != 0) line.text("conversation", hex_of(decision.conversation));
     line.text_if_any("key", decision.key);
     if (decision.query) line.text("query", *decision.query);
     if (decision.features != Features()) write(decision.features, line.member("features"));

@@ -105,6 +105,7 @@ Result<Routed> Api::decide(const RouterService& service, const RouteRequest& req
 
 void Api::find_session(const Caller& caller, RouteRequest& request) {
   request.session = session_key(request.session.given, caller.name, *request.query);
+  if (!services_.sessions->settings().enabled) request.session.conversation = 0;
 }
 
 void Api::find_turn(const RouterService& service, RouteRequest& request) {
@@ -116,7 +117,7 @@ void Api::remember_turn(const RouteRequest& request, const Decision& decision) {
   SessionTurn turn{
       decision.router,    decision.model(), decision.estimated_input_tokens, decision.time, true,
       decision.session_id};
-  if (turn.session_id.empty()) turn.session_id = own_id(request.session);
+  if (turn.session_id.empty()) turn.session_id = request.session.next;
   // A baseline that steps in says nothing of which part of the traffic it is.
   const bool stays = request.baseline_only && request.last_turn;
   turn.by_policy =

@@ -1,5 +1,8 @@
 #include <gmock/gmock.h>
 
+#include <set>
+#include <thread>
+
 #include "tests/integration/daemon_fixture.h"
 
 namespace yardmaster {
@@ -65,6 +68,57 @@ TEST_F(Session, ASessionThatIsNamedOutlivesARestart) {
   for (int i = 0; i < 5; ++i) {
     EXPECT_EQ(model_of(turn("another", 0, {{"x-session-id", "s"}})), model);
   }
+}
+
+TEST_F(Session, AConversationThatIsKnownByItsMessagesOutlivesARestart) {
+  start(kRandom);
+  const auto session_of = [&](const Reply& reply) {
+    return get("/v1/decisions/" + reply.header("x-yardmaster-decision-id")).json();
+  };
+  const std::string model = model_of(turn("tell me of cats", 0));
+  stop();
+  start(kRandom);
+  const Reply second = turn("tell me of cats", 1);
+  EXPECT_EQ(model_of(second), model);
+  const auto id = session_of(second).at("session_id");
+  stop();
+  start(kRandom);
+  const std::string other = model == "small" ? "large" : "small";
+  const Reply denied = turn("tell me of cats", 2, {{"x-yardmaster-deny-models", model}});
+  EXPECT_EQ(model_of(denied), other);
+  EXPECT_EQ(session_of(denied).at("session_id"), id);
+  stop();
+  start(kRandom);
+  const Reply fourth = turn("tell me of cats", 3);
+  EXPECT_EQ(model_of(fourth), other) << "the latest turn's";
+  EXPECT_EQ(session_of(fourth).at("session_id"), id);
+  // Credit goes to all of them but the first, whose conversation was none yet.
+  const Reply judged = post("/v1/feedback", R"({"session_id": ")" + std::string(id.as_string()) +
+                                                R"(", "metric": "quality", "value": 1})");
+  EXPECT_EQ(judged.status, 200u) << judged.text;
+  EXPECT_EQ(session_of(second).at("feedback").as_array().size(), 1u);
+  EXPECT_EQ(session_of(fourth).at("feedback").as_array().size(), 1u);
+}
+
+TEST_F(Session, AfterARestartAnIdleConversationIsOver) {
+  const std::string idle = "sessions: {idle_s: 1}\n";
+  start(kRandom + idle);
+  const Reply first = turn("tell me of cats", 0);
+  stop();
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  start(kRandom + idle);
+  const Reply second = turn("tell me of cats", 1);
+  EXPECT_FALSE(get("/v1/decisions/" + second.header("x-yardmaster-decision-id"))
+                   .json()
+                   .contains("session_id"));
+}
+
+TEST_F(Session, WhereTheyAreTurnedOffTheLogKnowsOfNone) {
+  start(std::string(kRandom) + "sessions: {enabled: false}\n");
+  const Reply reply = turn("tell me of cats", 0);
+  EXPECT_FALSE(get("/v1/decisions/" + reply.header("x-yardmaster-decision-id"))
+                   .json()
+                   .contains("conversation"));
 }
 
 TEST_F(Session, ExplanationsTellTheSessionsPart) {

@@ -82,6 +82,7 @@ inline Decision any_decision() {
   decision.router = any_text();
   decision.session_id = any_text();
   decision.key = any_text();
+  if (*rc::gen::arbitrary<bool>()) decision.conversation = any_count();
   decision.query = maybe(any_text);
   decision.features = any_features();
   if (*rc::gen::arbitrary<bool>()) decision.successor_features = any_features();

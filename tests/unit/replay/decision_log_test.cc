@@ -63,6 +63,17 @@ bool same(const DecisionRecord& a, const DecisionRecord& b) {
          (!a.outcome || a.response_id == b.response_id);
 }
 
+TEST(DecisionLog, AConversationIsOfSixteenHexDigits) {
+  DecisionRecord record = example();
+  record.decision.conversation = 0xfedcba9876543210;
+  const std::string line = to_json_line(record);
+  EXPECT_NE(line.find(R"("session_id":"s1","conversation":"fedcba9876543210")"), line.npos) << line;
+  EXPECT_EQ(from_json_line(line)->decision, record.decision);
+  std::string damaged = line;
+  damaged.replace(damaged.find("fedc"), 4, "long");
+  EXPECT_NE(from_json_line(damaged).error().message.find("conversation"), line.npos);
+}
+
 TEST(DecisionLog, ALineHasTheFieldsOfTheFormatInTheirOrder) {
   EXPECT_EQ(to_json_line(example()), kExampleLine);
 }
