@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "agent/api/api.h"
+#include "agent/api/error_shapes.h"
 #include "agent/budget/restore.h"
 #include "agent/http/server.h"
 #include "agent/http/tls.h"
@@ -60,6 +61,8 @@ class IoThread {
                       : HttpServer::listen(io_, listen.address, listen.port, limits, handler, tls);
     if (!server) return fail(server.error());
     server_ = std::move(*server);
+    server_->shape_errors(
+        [](std::string_view target, HttpResponse& error) { shape_error(target, error); });
     return {};
   }
 

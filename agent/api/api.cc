@@ -145,8 +145,8 @@ asio::awaitable<HttpResponse> Api::answer(const Endpoint& endpoint, HttpRequest 
 }
 
 asio::awaitable<HttpResponse> Api::handle(HttpRequest request) {
-  const std::string_view target(request.target().data(), request.target().size());
-  const std::string_view path = target.substr(0, target.find('?'));
+  const std::string target(request.target());
+  const std::string_view path = std::string_view(target).substr(0, target.find('?'));
   const std::string_view method(request.method_string().data(), request.method_string().size());
   const Endpoint* endpoint = find_endpoint(method, path);
   std::shared_ptr<AccessEntry> access;
@@ -175,9 +175,7 @@ asio::awaitable<HttpResponse> Api::handle(HttpRequest request) {
     response = co_await answer(*endpoint, std::move(request), access);
   }
   const auto label = endpoint != nullptr ? endpoint->label : ServingMetrics::Endpoint::other;
-  if (label == ServingMetrics::Endpoint::messages) {
-    shape_error(env::ApiRoute::messages, response);
-  }
+  shape_error(target, response);
   context_.metrics->requests(label, response.status).add();
   if (access) log_access(*services_.access_log, std::move(access), start, response);
   co_return response;

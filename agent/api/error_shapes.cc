@@ -21,6 +21,14 @@ void shape_error(env::ApiRoute route, HttpResponse& response) {
   response.content_type = "application/json";
 }
 
+void shape_error(std::string_view target, HttpResponse& response) {
+  constexpr std::string_view kMessages = "/v1/messages";
+  const std::string_view path = target.substr(0, target.find('?'));
+  const bool below = path.starts_with(kMessages) &&
+                     (path.size() == kMessages.size() || path[kMessages.size()] == '/');
+  if (below) shape_error(env::ApiRoute::messages, response);
+}
+
 std::string error_event(env::ApiRoute route, std::string_view message) {
   if (route == env::ApiRoute::messages) {
     return "event: error\ndata: " + env::anthropic_error(message, kBadGateway) + "\n\n";

@@ -12,6 +12,9 @@ namespace yardmaster::agent {
 /// already stays.
 void shape_error(env::ApiRoute route, HttpResponse& response);
 
+/// The same by the request's target: all below /v1/messages speaks Anthropic's API.
+void shape_error(std::string_view target, HttpResponse& response);
+
 /// The event that tells a stream's client that it broke.
 std::string error_event(env::ApiRoute route, std::string_view message);
 

@@ -182,17 +182,26 @@ asio::awaitable<bool> Connection::read_request() {
   co_return true;
 }
 
-asio::awaitable<HttpResponse> Connection::answer() {
+/// What is answered without a handler.
+std::optional<HttpResponse> Connection::refusal() {
   if (too_slow_) {
-    co_return error_response(408, "the request took too long to arrive; send it again", "timeout");
+    return error_response(408, "the request took too long to arrive; send it again", "timeout");
   }
-  if (refused_) co_return reader_.take_refusal();
-  if (server_->draining) {
-    HttpResponse response =
-        error_response(503, "the daemon is draining; send requests elsewhere", "draining");
-    response.headers.emplace_back("Retry-After", "1");
-    co_return response;
-  }
+  if (refused_) return reader_.take_refusal();
+  if (!server_->draining) return std::nullopt;
+  HttpResponse response =
+      error_response(503, "the daemon is draining; send requests elsewhere", "draining");
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+HttpResponse Connection::shaped(std::string_view target, HttpResponse error) const {
+  if (server_->shape_error) server_->shape_error(target, error);
+  return error;
+}
+
+asio::awaitable<HttpResponse> Connection::answer() {
+  if (auto refused = refusal()) co_return shaped(reader_.target(), std::move(*refused));
   phase_ = Phase::handling;
   deadline_ = TimePoint::max();
   HttpRequest request = reader_.take_request();
@@ -218,8 +227,9 @@ asio::awaitable<HttpResponse> Connection::handle(HttpRequest request) {
   }
   // A connection that was cut had its handler cancelled on purpose.
   if (socket_.is_open()) spdlog::error("{} {} failed: {}", method, path_of(target), failure);
-  co_return error_response(500, "the daemon failed on this request; its log says why",
-                           "internal_error");
+  co_return shaped(
+      target,
+      error_response(500, "the daemon failed on this request; its log says why", "internal_error"));
 }
 
 /// What a body that is streamed knows of the connection.

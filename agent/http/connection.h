@@ -12,7 +12,9 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 
 #include "agent/http/request_reader.h"
@@ -37,6 +39,7 @@ struct ServerState {
   const HttpLimits limits;
   const HttpServer::Handler handler;
   const std::shared_ptr<boost::asio::ssl::context> tls;  ///< nullptr: plain HTTP
+  HttpServer::ErrorShape shape_error;                    ///< nullptr: errors stay as they are
   bool draining = false;
   bool retiring = false;  ///< no connection serves more than one request more
   DateText date;
@@ -88,6 +91,8 @@ class Connection : public HttpClientWatch, public std::enable_shared_from_this<C
   boost::asio::awaitable<bool> shake_hands();
   boost::asio::awaitable<bool> read_request();
   boost::asio::awaitable<HttpResponse> answer();
+  std::optional<HttpResponse> refusal();
+  HttpResponse shaped(std::string_view target, HttpResponse error) const;
   boost::asio::awaitable<HttpResponse> handle(HttpRequest request);
   boost::asio::awaitable<bool> stream(std::unique_ptr<StreamedBody> body, ResponseFraming framing);
   boost::asio::awaitable<bool> write_piece(std::string_view bytes, const ResponseFraming& framing);

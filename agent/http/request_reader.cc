@@ -67,6 +67,18 @@ boost::beast::error_code RequestReader::parse() {
   return error;
 }
 
+/// The parser knows it once all headers are there.
+std::string_view RequestReader::target() const {
+  const auto parsed = parser_->get().target();
+  if (!parsed.empty()) return {parsed.data(), parsed.size()};
+  std::string_view line(static_cast<const char*>(buffer_.cdata().data()), buffer_.size());
+  line = line.substr(0, line.find_first_of("\r\n"));
+  const std::size_t begin = line.find(' ');
+  if (begin == std::string_view::npos) return {};
+  line.remove_prefix(begin + 1);
+  return line.substr(0, line.find(' '));
+}
+
 /// What the headers alone decide; Progress::body when there is nothing to say.
 RequestReader::Progress RequestReader::check_headers() {
   const auto& request = parser_->get();

@@ -5,6 +5,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <optional>
+#include <string_view>
 
 #include "agent/http/response_format.h"
 #include "agent/http/server.h"
@@ -34,6 +35,9 @@ class RequestReader {
 
   /// The peer sends no more: what is incomplete now stays so, and is refused.
   Progress end_of_stream();
+
+  /// The target of the request that is read, as far as it came; empty where none has.
+  std::string_view target() const;
 
   HttpRequest take_request() { return HttpRequest(parser_->release()); }
   HttpResponse take_refusal() { return std::move(*refusal_); }

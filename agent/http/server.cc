@@ -61,6 +61,7 @@ class BeastServer final : public HttpServer {
 
   Status bind(std::string_view address, std::uint16_t port);
 
+  void shape_errors(ErrorShape shape) override { state_->shape_error = std::move(shape); }
   std::uint16_t port() const override { return port_; }
   Result<std::unique_ptr<HttpServer>> share(asio::io_context& io, HttpLimits limits,
                                             Handler handler,

@@ -84,8 +84,9 @@ struct HttpLimits {
 
 /// An HTTP/1.1 server on one io_context: keep-alive, pipelining (answers in the order of the
 /// requests), limits on sizes, counts and times. Errors of the protocol get an OpenAI-shaped JSON
-/// error: 400 malformed, 408 too slow, 413 body too large, 431 headers too large, 503 draining.
-/// One thread; several servers, one an io thread, may accept from one listening socket.
+/// error, unless shape_errors() gives it another: 400 malformed, 408 too slow, 413 body too large,
+/// 431 headers too large, 503 draining. One thread; several servers, one an io thread, may accept
+/// from one listening socket.
 class HttpServer {
  public:
   /// Answers one request, on the server's thread. An exception becomes a 500 that names nothing
@@ -99,6 +100,14 @@ class HttpServer {
       Handler handler, std::shared_ptr<boost::asio::ssl::context> tls = nullptr);
 
   virtual ~HttpServer() = default;
+
+  /// Gives an error the shape that clients of `target` (path and query; empty where it is not
+  /// known) expect. On the server's thread.
+  using ErrorShape = std::function<void(std::string_view target, HttpResponse& error)>;
+
+  /// Shapes the errors that no handler makes: of the protocol, and in place of an exception. Call
+  /// before start().
+  virtual void shape_errors(ErrorShape shape) = 0;
 
   virtual std::uint16_t port() const = 0;
 

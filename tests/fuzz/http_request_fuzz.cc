@@ -40,6 +40,8 @@ std::string read_all(std::string_view stream, std::size_t every) {
       }
       progress = reader.advance();
     }
+    require(reader.target().find_first_of("\r\n") == std::string_view::npos,
+            "a target is of one line");
     if (progress != Progress::refused) return true;
     const agent::HttpResponse refusal = reader.take_refusal();
     require(refusal.status >= 400 && refusal.status < 600, "a refusal is an error");

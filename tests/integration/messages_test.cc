@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/common/events.h"
+#include "tests/common/raw_client.h"
 #include "tests/common/scripted_server.h"
 #include "tests/integration/daemon_fixture.h"
 
@@ -231,6 +232,71 @@ TEST_F(Messages, ErrorsHaveAnthropicsShape) {
                     {"role": "user", "content": "hi"}]})")),
               HasSubstr("'model' is missing"));
   EXPECT_THAT(error(get("/v1/messages")), HasSubstr("takes POST only"));
+}
+
+TEST_F(Messages, ErrorsOfTheProtocolHaveAnthropicsShapeToo) {
+  serve([](Peer& peer, const Request&) { peer.answer(kMessage); },
+        "limits: {max_body_bytes: 1024, max_header_bytes: 1024, header_timeout_s: 0.1, "
+        "body_timeout_s: 0.1}\n");
+  struct Case {
+    unsigned status;
+    const char* type;
+    std::string bytes;  ///< with PATH in place of the path
+  };
+  const std::string rest = " HTTP/1.1\r\nHost: x\r\n";
+  const std::vector<Case> cases{
+      {400, "invalid_request_error", "POST PATH HTTP/1.1\r\nContent-Length: 0\r\n\r\n"},
+      {400, "invalid_request_error", "POST PATH" + rest + "no header\r\n\r\n"},
+      {400, "invalid_request_error",
+       "POST PATH" + rest + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+      {400, "invalid_request_error", "POST PATH" + rest + "Content-Length: 3\r\n\r\n{ }"},
+      {404, "not_found_error", "POST PATH/count_tokens" + rest + "Content-Length: 0\r\n\r\n"},
+      {405, "invalid_request_error", "DELETE PATH" + rest + "\r\n"},
+      {408, "timeout_error", "POST PATH" + rest},
+      {408, "timeout_error", "POST PATH?beta=true" + rest + "Content-Length: 3\r\n\r\n{"},
+      {413, "request_too_large", "POST PATH" + rest + "Content-Length: 2000\r\n\r\n"},
+      {415, "invalid_request_error",
+       "POST PATH" + rest + "Content-Type: image/png\r\nContent-Length: 2\r\n\r\n{}"},
+      {417, "invalid_request_error",
+       "POST PATH" + rest + "Expect: more\r\nContent-Length: 1\r\n\r\n"},
+      {431, "request_too_large", "POST PATH" + rest + "x: " + std::string(2000, 'x') + "\r\n\r\n"},
+      {501, "api_error", "POST PATH" + rest + "Transfer-Encoding: gzip\r\n\r\n"},
+  };
+  const auto answer_to = [&](std::string bytes, const std::string& path) {
+    bytes.replace(bytes.find("PATH"), 4, path);
+    test::RawClient client(daemon_->port());
+    client.send(bytes);
+    return client.read_answer();
+  };
+  for (const Case& each : cases) {
+    const auto answer = answer_to(each.bytes, "/v1/messages");
+    EXPECT_EQ(answer.result_int(), each.status) << each.bytes;
+    const json::value body = json::parse(answer.body());
+    EXPECT_EQ(body.at("type"), "error") << each.bytes;
+    EXPECT_EQ(body.at("error").at("type"), each.type) << each.bytes;
+    EXPECT_FALSE(body.at("error").at("message").as_string().empty());
+    const auto openais = answer_to(each.bytes, "/v1/chat/completions");
+    EXPECT_EQ(openais.result_int(), each.status) << each.bytes;
+    EXPECT_TRUE(json::parse(openais.body()).at("error").as_object().contains("code"));
+  }
+  // What only begins alike is another path.
+  const auto other = answer_to("POST PATH" + rest + "Content-Length: 0\r\n\r\n", "/v1/messages2");
+  EXPECT_FALSE(json::parse(other.body()).as_object().contains("type"));
+}
+
+TEST_F(Messages, ARefusedKeyIsToldInAnthropicsShape) {
+  serve([](Peer& peer, const Request&) { peer.answer(kMessage); },
+        "limits: {wrong_keys_per_minute: 1}\n"
+        "keys: [{name: app, scopes: [route], requests_per_minute: 1, sha256: "
+        "f096553b2399efa5b2b740510b0243f35bcfba4601ccc7d8edd7cc1c147aae46}]\n");
+  EXPECT_EQ(ask("claude", "", {{"x-api-key", "ym-test"}}).status, 200u);
+  const Reply limited = ask("claude", "", {{"x-api-key", "ym-test"}});
+  EXPECT_EQ(limited.status, 429u);
+  EXPECT_EQ(limited.json().at("error").at("type"), "rate_limit_error");
+  EXPECT_EQ(ask("claude", "", {{"x-api-key", "wrong"}}).status, 401u);
+  const Reply guessing = ask("claude", "", {{"x-api-key", "wrong too"}});
+  EXPECT_EQ(guessing.status, 429u);
+  EXPECT_EQ(guessing.json().at("error").at("type"), "rate_limit_error");
 }
 
 TEST_F(Messages, WhatOpenAisApiHasNotGoesToAnthropicAlone) {

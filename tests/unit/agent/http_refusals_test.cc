@@ -59,6 +59,32 @@ TEST(HttpRefusals, RefusesLargeHeaders) {
   EXPECT_THAT(closing_error(client, 431), HasSubstr("1024 bytes"));
 }
 
+TEST(HttpRefusals, ErrorsHaveTheShapeThatTheClientsOfTheTargetExpect) {
+  HttpLimits limits;
+  limits.max_header_bytes = 1024;
+  limits.max_body_bytes = 1024;
+  limits.header_timeout = milliseconds(100);
+  RunningServer running(limits);
+  const std::string head = " /shaped/a?b HTTP/1.1\r\n";
+  for (const auto& [bytes, status] : {
+           std::pair{"POST" + head + "Host: x\r\nContent-Length: 2000\r\n\r\n", 413},
+           std::pair{"GET" + head + "Host: x\r\nx-long: " + std::string(2000, 'a') + "\r\n", 431},
+           std::pair{"GET" + head + "\r\n", 400},
+           std::pair{"GET" + head + "Host: x\r\nno header\r\n\r\n", 400},
+           std::pair{"GET" + head + "Host: x\r\n", 408},
+           std::pair{std::string("GET /shaped"), 408},
+       }) {
+    RawClient client(running.port());
+    client.send(bytes);
+    const auto answer = client.read_answer();
+    EXPECT_EQ(answer.result_int(), static_cast<unsigned>(status)) << bytes;
+    EXPECT_EQ(answer.body(), "shaped " + std::to_string(status));
+  }
+  RawClient client(running.port());
+  client.send(get("/shaped/throw"));
+  EXPECT_EQ(client.read_answer().body(), "shaped 500");
+}
+
 TEST(HttpRefusals, RefusesEndlessChunkExtensions) {
   HttpLimits limits;
   limits.max_header_bytes = 1024;

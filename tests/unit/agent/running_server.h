@@ -112,13 +112,16 @@ class RunningServer {
                     ? HttpServer::listen(io_, "127.0.0.1", 0, limits, handler, std::move(tls))
                     : other->share(io_, limits, handler);
     server_ = std::move(*made);
+    server_->shape_errors([](std::string_view target, HttpResponse& error) {
+      if (target.starts_with("/shaped")) error.body = "shaped " + std::to_string(error.status);
+    });
     server_->start();
     thread_ = std::thread([this] { io_.run(); });
   }
 
   boost::asio::awaitable<HttpResponse> answer(HttpRequest request) {
     const std::string target(request.target());
-    if (target == "/throw") throw std::runtime_error("the secret of the inside");
+    if (target.ends_with("/throw")) throw std::runtime_error("the secret of the inside");
     if (target == "/slow") {
       for (int turn = 0; turn < 10; ++turn)
         co_await boost::asio::post(io_, boost::asio::use_awaitable);
