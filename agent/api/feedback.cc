@@ -80,7 +80,7 @@ HttpResponse feedback_response(const std::vector<FeedbackResult>& results) {
 /// Tells the budget that the decision was made on, and the key that asked for it, if there are any.
 void Api::settle(const DecisionId& id, const Outcome& outcome) {
   const std::optional<double> cost_usd = cost_of(outcome);
-  services_.keys.charges.settle(id, tokens_of(outcome), cost_usd);
+  services_.keys.charges.settle(id, tokens_of(outcome), cost_usd, outcome);
   for (const RouterService& service : services_.routers) {
     if (BudgetPacer* pacer = service.router->pacer()) pacer->spent(id, cost_usd);
   }

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "agent/api/gen_ai_prometheus.h"
+#include "agent/api/key_prometheus.h"
 
 namespace yardmaster::agent {
 namespace {
@@ -159,12 +160,6 @@ void add_feedback(const Services& services, std::vector<MetricFamily>& families)
              {counter(of(&ServingMetrics::feedback_stored), {{"result", "stored"}}),
               counter(of(&ServingMetrics::feedback_duplicate), {{"result", "duplicate"}}),
               counter(of(&ServingMetrics::feedback_error), {{"result", "error"}})}));
-  std::vector<ClientMetric> by_key;
-  for (const auto& [name, stored] : services.keys.ring.feedback_by_key()) {
-    by_key.push_back(counter(static_cast<double>(stored), {{"key", name}}));
-  }
-  families.push_back(family("key_feedback_total", "Values of feedback stored, by API key.",
-                            MetricType::Counter, std::move(by_key)));
   families.push_back(family("unknown_fields_total", "Fields in our own bodies that were ignored.",
                             MetricType::Counter, {counter(of(&ServingMetrics::unknown_fields))}));
   families.push_back(family("degraded_total", "Calls served by the baseline, unlogged.",
@@ -311,6 +306,7 @@ std::string prometheus_text(const Services& services) {
   add_models(services, families);
   add_gen_ai_families(services, families);
   add_feedback(services, families);
+  add_key_families(services.keys.ring, families);
   add_store(services, families);
   add_budgets(services, families);
   add_learners(services, families);

@@ -39,9 +39,6 @@ struct ApiKey {
   bool may_use(std::string_view model) const;
   bool limits_rate() const { return requests_per_minute > 0 || tokens_per_minute > 0; }
 
-  /// Whether what its decisions need is counted.
-  bool is_charged() const { return tokens_per_minute > 0 || budget_usd_per_day > 0; }
-
   friend bool operator==(const ApiKey&, const ApiKey&) = default;
 };
 

@@ -19,6 +19,17 @@ void resize(std::optional<TokenBucket>& bucket, double per_minute) {
 
 }  // namespace
 
+KeyUsage& KeyUsage::operator+=(const KeyUsage& other) {
+  requests += other.requests;
+  rate_limited += other.rate_limited;
+  over_budget += other.over_budget;
+  input_tokens += other.input_tokens;
+  output_tokens += other.output_tokens;
+  cost_usd += other.cost_usd;
+  feedback_stored += other.feedback_stored;
+  return *this;
+}
+
 KeyAccount::KeyAccount(const ApiKey& key) { set_limits(key); }
 
 void KeyAccount::set_limits(const ApiKey& key) {
@@ -39,12 +50,13 @@ void KeyAccount::start_day(Timestamp now) {
 std::optional<OverLimit> KeyAccount::take_request(Timestamp now) {
   const std::lock_guard lock(mutex_);
   start_day(now);
+  ++usage_.requests;
   if (budget_usd_per_day_ > 0 && spent_today_ >= budget_usd_per_day_) {
     const auto midnight = std::chrono::ceil<std::chrono::days>(now + Timestamp::duration(1));
-    return OverLimit{OverLimit::What::budget, midnight - now};
+    return refuse({OverLimit::What::budget, midnight - now});
   }
   if (requests_ && !requests_->take(1, now)) {
-    return OverLimit{OverLimit::What::requests, requests_->until(1)};
+    return refuse({OverLimit::What::requests, requests_->until(1)});
   }
   return std::nullopt;
 }
@@ -52,14 +64,37 @@ std::optional<OverLimit> KeyAccount::take_request(Timestamp now) {
 std::optional<OverLimit> KeyAccount::take_tokens(double tokens, Timestamp now) {
   const std::lock_guard lock(mutex_);
   if (!tokens_ || tokens_->take(tokens, now)) return std::nullopt;
-  return OverLimit{OverLimit::What::tokens, tokens_->until(tokens)};
+  return refuse({OverLimit::What::tokens, tokens_->until(tokens)});
 }
 
 std::optional<OverLimit> KeyAccount::take_feedback(std::size_t values, Timestamp now) {
   const std::lock_guard lock(mutex_);
   const auto amount = static_cast<double>(values);
   if (!feedback_ || feedback_->take(amount, now)) return std::nullopt;
-  return OverLimit{OverLimit::What::feedback, feedback_->until(amount)};
+  return refuse({OverLimit::What::feedback, feedback_->until(amount)});
+}
+
+OverLimit KeyAccount::refuse(OverLimit over) {
+  ++(over.what == OverLimit::What::budget ? usage_.over_budget : usage_.rate_limited);
+  return over;
+}
+
+void KeyAccount::count_feedback(std::uint64_t values) {
+  const std::lock_guard lock(mutex_);
+  usage_.feedback_stored += values;
+}
+
+void KeyAccount::count_outcome(std::uint64_t input_tokens, std::uint64_t output_tokens,
+                               double cost_usd) {
+  const std::lock_guard lock(mutex_);
+  usage_.input_tokens += input_tokens;
+  usage_.output_tokens += output_tokens;
+  usage_.cost_usd += cost_usd;
+}
+
+KeyUsage KeyAccount::usage() const {
+  const std::lock_guard lock(mutex_);
+  return usage_;
 }
 
 void KeyAccount::charge_tokens(double tokens) {

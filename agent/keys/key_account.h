@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <mutex>
@@ -33,6 +32,20 @@ struct OverLimit {
   std::chrono::microseconds retry_after;
 };
 
+/// What came of a key's calls since the start of the process, for metrics. Calls are those that ask
+/// models; a refused one counts too.
+struct KeyUsage {
+  std::uint64_t requests = 0;
+  std::uint64_t rate_limited = 0;  ///< calls refused for the minute's limits, feedback's among them
+  std::uint64_t over_budget = 0;   ///< calls refused for the day's budget
+  std::uint64_t input_tokens = 0;
+  std::uint64_t output_tokens = 0;
+  double cost_usd = 0;  ///< as outcomes tell it, else as it was expected
+  std::uint64_t feedback_stored = 0;
+
+  KeyUsage& operator+=(const KeyUsage& other);
+};
+
 /// What a key has used of what it may use. A request takes one of the requests and reserves the
 /// tokens that it is expected to need; each decision made for it is charged at its expected cost
 /// and corrected once the outcome is known (KeyCharges). The query that crosses the day's budget is
@@ -53,9 +66,11 @@ class KeyAccount {
   /// Takes the right to say so many values, or none of them.
   std::optional<OverLimit> take_feedback(std::size_t values, Timestamp now);
 
-  /// Values that the key has had stored since the start of the process; any thread.
-  void count_feedback(std::uint64_t values) { feedback_stored_ += values; }
-  std::uint64_t feedback_stored() const { return feedback_stored_; }
+  /// Count for usage() alone.
+  void count_feedback(std::uint64_t values);
+  void count_outcome(std::uint64_t input_tokens, std::uint64_t output_tokens, double cost_usd);
+
+  KeyUsage usage() const;
 
   /// Takes tokens without asking; negative ones are given back.
   void charge_tokens(double tokens);
@@ -69,9 +84,12 @@ class KeyAccount {
   void start_day(Timestamp now);
   std::optional<LimitStanding> standing_of(std::optional<TokenBucket>& bucket, Timestamp now) const;
 
-  std::mutex mutex_;
+  /// Counts that a call was refused.
+  OverLimit refuse(OverLimit over);
+
+  mutable std::mutex mutex_;
   std::optional<TokenBucket> requests_, tokens_, feedback_;
-  std::atomic<std::uint64_t> feedback_stored_{0};
+  KeyUsage usage_;
   double budget_usd_per_day_ = 0;
   std::int64_t day_ = 0;
   double spent_today_ = 0;

@@ -18,7 +18,7 @@ void KeyCharges::open(const DecisionId& id, std::shared_ptr<KeyAccount> account,
 }
 
 void KeyCharges::settle(const DecisionId& id, std::optional<double> tokens,
-                        std::optional<double> usd) {
+                        std::optional<double> usd, const Outcome& outcome) {
   if (count_.load(std::memory_order_relaxed) == 0) return;
   std::optional<Charge> charge;
   {
@@ -31,6 +31,8 @@ void KeyCharges::settle(const DecisionId& id, std::optional<double> tokens,
   }
   if (tokens) charge->account->charge_tokens(*tokens - charge->tokens);
   if (usd) charge->account->charge_usd(*usd - charge->usd, charge->time);
+  charge->account->count_outcome(outcome.input_tokens.value_or(0),
+                                 outcome.output_tokens.value_or(0), usd.value_or(charge->usd));
 }
 
 }  // namespace yardmaster::agent

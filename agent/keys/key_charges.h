@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "agent/keys/key_account.h"
+#include "base/decision.h"
 #include "base/decision_id.h"
 #include "base/time.h"
 
@@ -25,8 +26,10 @@ class KeyCharges {
   void open(const DecisionId& id, std::shared_ptr<KeyAccount> account, double tokens, double usd,
             Timestamp time);
 
-  /// What a decision really needed, where it is known. Unknown ids and second calls do nothing.
-  void settle(const DecisionId& id, std::optional<double> tokens, std::optional<double> usd);
+  /// What a decision really needed, where it is known: `tokens` and `usd` for the limits, and the
+  /// outcome that tells them. Unknown ids and second calls do nothing.
+  void settle(const DecisionId& id, std::optional<double> tokens, std::optional<double> usd,
+              const Outcome& outcome);
 
  private:
   struct Charge {
@@ -36,7 +39,7 @@ class KeyCharges {
     Timestamp time;
   };
 
-  std::atomic<std::size_t> count_{0};  ///< so that nothing is locked where no key has limits
+  std::atomic<std::size_t> count_{0};  ///< so that nothing is locked without keys
   std::mutex mutex_;
   std::unordered_map<DecisionId, Charge, DecisionIdHash> charges_;
   std::deque<DecisionId> order_;  ///< oldest first; may hold ids that are settled

@@ -27,7 +27,7 @@ std::optional<KeyStanding> KeyHold::standing(Timestamp now) const {
 }
 
 void KeyHold::charge(const Decision& decision, KeyCharges& charges) {
-  if (key_ == nullptr || !key_->key.is_charged()) return;
+  if (key_ == nullptr) return;
   if (!std::exchange(held_, false)) key_->account->charge_tokens(tokens_);
   charges.open(decision.id, key_->account, tokens_, decision.estimated_cost_usd, decision.time);
 }

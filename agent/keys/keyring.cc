@@ -176,11 +176,11 @@ bool Keyring::open() const {
   return !closed_;
 }
 
-std::map<std::string, std::uint64_t> Keyring::feedback_by_key() const {
+std::map<std::string, KeyUsage> Keyring::usage_by_key() const {
   const std::lock_guard lock(mutex_);
-  std::map<std::string, std::uint64_t> stored;
-  for (const auto& [name, account] : accounts_) stored[name] = account->feedback_stored();
-  return stored;
+  std::map<std::string, KeyUsage> usage;
+  for (const auto& [name, account] : accounts_) usage[name] = account->usage();
+  return usage;
 }
 
 bool Keyring::has_budgets() const {

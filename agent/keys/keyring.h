@@ -113,8 +113,8 @@ class Keyring {
   /// The account of the key of that name; nullptr if there was none.
   std::shared_ptr<KeyAccount> account(std::string_view name) const;
 
-  /// What every key that there was has had stored since the start, by its name.
-  std::map<std::string, std::uint64_t> feedback_by_key() const;
+  /// What came of the calls of every key that there was since the start, by its name.
+  std::map<std::string, KeyUsage> usage_by_key() const;
 
   /// Whether any key has a budget that spending must be known for.
   bool has_budgets() const;

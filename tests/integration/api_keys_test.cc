@@ -151,6 +151,67 @@ TEST_F(ApiKeys, FeedbackOverTheRateGets429AndIsNotStored) {
   EXPECT_THAT(report.text, HasSubstr(R"("metrics":{"quality":{"values":2,"mean":0.5}}}]})"));
 }
 
+TEST_F(ApiKeys, MetricsTellWhatEachKeyUses) {
+  start("keys:\n" + key("app", "requests_per_minute: 2") + key("idle", "models: [small]") +
+        "  - {name: rich, sha256: " + agent::to_hex(agent::sha256("secret-of-rich")) +
+        ", scopes: [route], budget_usd_per_day: 1e-9}\n");
+  connect("secret-of-app");
+  const Reply answered = chat("small");
+  ASSERT_EQ(answered.status, 200u) << answered.text;
+  const auto outcome = get("/v1/decisions/" + answered.header("x-yardmaster-decision-id"))
+                           .json()
+                           .at("outcome")
+                           .as_object();
+  const Reply routed = ask();
+  EXPECT_EQ(ask().status, 429u);
+  EXPECT_EQ(post("/v1/outcomes", R"({"decision_id": ")" + text(routed, "decision_id") +
+                                     R"(", "status": "ok", "input_tokens": 1000,)"
+                                     R"("output_tokens": 7, "cost_usd": 2})")
+                .status,
+            200u);
+  connect("secret-of-rich");
+  EXPECT_EQ(chat("small").status, 200u);
+  EXPECT_EQ(chat("small").status, 429u);
+
+  const std::string metrics = get("/metrics").text;
+  const auto value = [&](const std::string& series) {
+    const std::size_t at = metrics.find("\nyardmaster_key_" + series + " ");
+    EXPECT_NE(at, std::string::npos) << series;
+    return at == std::string::npos ? -1 : std::stod(metrics.substr(metrics.find("} ", at) + 2));
+  };
+  EXPECT_EQ(value(R"(requests_total{key="app"})"), 3);
+  EXPECT_EQ(value(R"(requests_total{key="idle"})"), 0);
+  EXPECT_EQ(value(R"(refused_total{key="app",limit="minute"})"), 1);
+  EXPECT_EQ(value(R"(refused_total{key="app",limit="day"})"), 0);
+  EXPECT_EQ(value(R"(refused_total{key="rich",limit="day"})"), 1);
+  EXPECT_EQ(value(R"(tokens_total{key="app",type="input"})"),
+            1000 + outcome.at("input_tokens").to_number<double>());
+  EXPECT_EQ(value(R"(tokens_total{key="app",type="output"})"),
+            7 + outcome.at("output_tokens").to_number<double>());
+  EXPECT_NEAR(value(R"(cost_usd_total{key="app"})"), 2 + outcome.at("cost_usd").to_number<double>(),
+              1e-6);
+  EXPECT_GT(value(R"(cost_usd_total{key="rich"})"), 0);
+  EXPECT_THAT(metrics, Not(HasSubstr("secret")));
+  EXPECT_THAT(metrics, Not(HasSubstr(agent::to_hex(agent::sha256("secret-of-app")).substr(0, 8))));
+}
+
+TEST_F(ApiKeys, MetricsTellOfManyKeysTogether) {
+  std::string keys = "keys:\n";
+  for (int i = 0; i < 502; ++i) {
+    keys += key("k" + std::to_string(1000 + i), "requests_per_minute: 9");
+  }
+  start(keys);
+  for (const char* name : {"k1000", "k1500", "k1501"}) {
+    connect(std::string("secret-of-") + name);
+    EXPECT_EQ(ask().status, 200u);
+  }
+  const std::string metrics = get("/metrics").text;
+  EXPECT_THAT(metrics, HasSubstr("yardmaster_key_requests_total{key=\"k1000\"} 1\n"));
+  EXPECT_THAT(metrics, HasSubstr("yardmaster_key_requests_total{key=\"k1499\"} 0\n"));
+  EXPECT_THAT(metrics, Not(HasSubstr("k1500")));
+  EXPECT_THAT(metrics, HasSubstr("yardmaster_key_requests_total{key=\"(others)\"} 2\n"));
+}
+
 TEST_F(ApiKeys, TokensAreReservedByTheEstimateAndSettledByTheOutcome) {
   start_as("app", "tokens_per_minute: 1000");
   const Reply first = post("/v1/route", R"({"query": "Hello"})");

@@ -153,19 +153,41 @@ TEST(KeyCharges, AnOutcomeReplacesTheEstimate) {
   EXPECT_FALSE(account->take_tokens(600, kNoon));
   charges.open(id_of(1), account, 600, 0.5, kNoon);
   EXPECT_EQ(account->standing(kNoon).spent_today_usd, 0.5);
-  charges.settle(id_of(1), 200, 0.125);
+  charges.settle(id_of(1), 200, 0.125, {});
   EXPECT_EQ(account->standing(kNoon).tokens->remaining, 800u);
   EXPECT_EQ(account->standing(kNoon).spent_today_usd, 0.125);
-  charges.settle(id_of(1), 0, 0);
-  charges.settle(id_of(2), 0, 0);
+  charges.settle(id_of(1), 0, 0, {});
+  charges.settle(id_of(2), 0, 0, {});
   EXPECT_EQ(account->standing(kNoon).spent_today_usd, 0.125);
+}
+
+TEST(KeyCharges, WhatCameOfACallIsCountedForItsKey) {
+  const auto account = std::make_shared<KeyAccount>(limited(1));
+  KeyCharges charges;
+  charges.open(id_of(1), account, 600, 0.5, kNoon);
+  charges.open(id_of(2), account, 600, 0.5, kNoon);
+  Outcome outcome;
+  outcome.input_tokens = 20;
+  outcome.output_tokens = 30;
+  charges.settle(id_of(1), 50, 0.125, outcome);
+  charges.settle(id_of(1), 50, 0.125, outcome);
+  charges.settle(id_of(2), std::nullopt, std::nullopt, {});
+  EXPECT_FALSE(account->take_request(kNoon));
+  EXPECT_TRUE(account->take_request(kNoon));
+  const KeyUsage usage = account->usage();
+  EXPECT_EQ(usage.requests, 2u);
+  EXPECT_EQ(usage.rate_limited, 1u);
+  EXPECT_EQ(usage.over_budget, 0u);
+  EXPECT_EQ(usage.input_tokens, 20u);
+  EXPECT_EQ(usage.output_tokens, 30u);
+  EXPECT_EQ(usage.cost_usd, 0.625) << "the second as it was expected";
 }
 
 TEST(KeyCharges, WhatAnOutcomeDoesNotTellStaysEstimated) {
   auto account = std::make_shared<KeyAccount>(limited(0, 1000, 1.0));
   KeyCharges charges;
   charges.open(id_of(1), account, 600, 0.5, kNoon);
-  charges.settle(id_of(1), std::nullopt, std::nullopt);
+  charges.settle(id_of(1), std::nullopt, std::nullopt, {});
   EXPECT_EQ(account->standing(kNoon).spent_today_usd, 0.5);
 }
 
@@ -194,7 +216,7 @@ TEST(KeyHold, ADecisionThatStandsInForAFailedOneIsChargedAnew) {
   decision.estimated_cost_usd = 0.25;
   decision.id = id_of(1);
   hold.charge(decision, charges);
-  charges.settle(decision.id, 0, 0);
+  charges.settle(decision.id, 0, 0, {});
   EXPECT_EQ(key->account->standing(kNoon).tokens->remaining, 1000u);
   decision.id = id_of(2);
   hold.charge(decision, charges);
