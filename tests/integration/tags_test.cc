@@ -70,6 +70,19 @@ TEST_F(Tags, AKeysTagsHoldForModelsByNameAndForWhatIsListed) {
   EXPECT_THAT(models, Not(HasSubstr(R"("id":"texas")")));
 }
 
+TEST_F(Tags, AKeyWhoseTagsLeaveNoModelIsToldSo) {
+  start("keys: [{name: hr, sha256: " + agent::to_hex(agent::sha256("ym-hr")) +
+        ", scopes: [route, feedback], require_tags: [own], exclude_tags: [own]}]\n");
+  connect("ym-hr");
+  const std::string route = R"({"query": "hi"})";
+  for (const Reply& reply : {ask("auto"), ask("paris"), post("/v1/route", route)}) {
+    EXPECT_EQ(reply.status, 400u);
+    EXPECT_EQ(reply.json().at("error").at("code"), "no_candidate");
+    EXPECT_THAT(reply.error(), HasSubstr("tag 'own', which the API key excludes"));
+  }
+  EXPECT_THAT(ask("auto").error(), HasSubstr("texas: no tag 'own', which the API key requires"));
+}
+
 TEST_F(Tags, WhereRulesLeaveNoModelTheAnswerSaysWhy) {
   start("routers: [{name: europe, require_tags: [region:eu]}]\n");
   const Reply reply = ask("europe", {{"x-yardmaster-require-tags", "region:us"}});
