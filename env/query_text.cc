@@ -50,6 +50,19 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+bool is_identifier(std::string_view text) {
+  constexpr std::size_t kLongest = 64;
+  return !text.empty() && text.size() <= kLongest &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  std::string_view("_-./+").find(c) != std::string_view::npos;
+         });
+}
+
+std::string_view kind_named(std::string_view text) {
+  return is_identifier(text) ? text : "another kind";
+}
+
 bool looks_like_code(std::string_view text) {
   if (text.find("```") != std::string_view::npos) return true;
   int code_lines = 0;

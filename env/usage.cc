@@ -5,6 +5,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
+#include "env/query_text.h"
 #include "env/translation/json_access.h"
 
 namespace yardmaster::env {
@@ -18,16 +19,6 @@ constexpr std::size_t kMaxDepth = 512;
 
 constexpr std::string_view kUntyped = "an error";
 constexpr std::string_view kTyped = "an error of type ";
-
-/// A word that a program made, and no text of a person's.
-bool is_token(std::string_view text) {
-  constexpr std::size_t kLongest = 64;
-  return !text.empty() && text.size() <= kLongest &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '_' || c == '-' || c == '.';
-         });
-}
 
 void read_cached(const json::object& counts, std::string_view key, Usage& usage) {
   const json::value* details = counts.if_contains(key);
@@ -89,7 +80,7 @@ std::string error_kind(const json::object& answer) {
   const json::object* error = object_in(answer, "error");
   for (const char* name : {"type", "code"}) {
     const std::string_view kind = text_in(error != nullptr ? *error : answer, name);
-    if (is_token(kind) && kind != "error") return std::string(kTyped) + std::string(kind);
+    if (is_identifier(kind) && kind != "error") return std::string(kTyped) + std::string(kind);
   }
   return std::string(kUntyped);
 }

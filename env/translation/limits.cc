@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "env/query_text.h"
 #include "env/translation/chat_content.h"
 #include "env/translation/json_access.h"
 #include "env/translation/message_content.h"
@@ -78,7 +79,9 @@ std::string beyond_openai(const json::object& messages) {
   }
   for (const json::value& tool : list_in(messages, "tools")) {
     const std::string_view type = tool.is_object() ? text_in(tool.get_object(), "type") : "";
-    if (!type.empty() && type != "custom") return "tool of type " + std::string(type);
+    if (!type.empty() && type != "custom") {
+      return "tool of type " + std::string(kind_named(type));
+    }
   }
   const json::value* bound = member(messages, "max_tokens");
   if (bound != nullptr && bound->is_number() && bound->to_number<double>() < 1) {

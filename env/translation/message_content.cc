@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "env/query_text.h"
 #include "env/translation/json_access.h"
 
 namespace yardmaster::env {
@@ -59,10 +60,11 @@ std::string source_beyond_openai(const json::object& block, std::string_view wha
   const std::string_view type = source != nullptr ? text_in(*source, "type") : "";
   if (type == "base64") {
     const bool fine = what == "images" || text_in(*source, "media_type") == kPdf;
-    return fine ? "" : "documents of type " + std::string(text_in(*source, "media_type"));
+    return fine ? ""
+                : "documents of type " + std::string(kind_named(text_in(*source, "media_type")));
   }
   const bool fine = what == "images" ? type == "url" : type == "text" || type == "content";
-  return fine ? "" : std::string(what) + " by " + std::string(type);
+  return fine ? "" : std::string(what) + " by " + std::string(kind_named(type));
 }
 
 }  // namespace
@@ -70,7 +72,7 @@ std::string source_beyond_openai(const json::object& block, std::string_view wha
 std::string block_beyond_openai(const json::object& block) {
   const std::string_view type = text_in(block, "type");
   if (std::find(kKnownBlocks.begin(), kKnownBlocks.end(), type) == kKnownBlocks.end()) {
-    return "content of type " + std::string(type);
+    return "content of type " + std::string(kind_named(type));
   }
   if (wants_citations(block)) return "citations";
   if (type == "image") return source_beyond_openai(block, "images");

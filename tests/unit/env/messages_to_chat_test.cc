@@ -147,6 +147,10 @@ TEST(BeyondOpenAi, WhatCannotBeTranslatedIsNamed) {
             "");
   EXPECT_EQ(beyond(R"(, "tools": [{"type": "web_search_20250305", "name": "web_search"}])"),
             "tool of type web_search_20250305");
+  EXPECT_EQ(beyond(R"(, "tools": [{"type": "what I want to know", "name": "x"}])"),
+            "tool of type another kind");
+  EXPECT_EQ(beyond(R"(, "tools": [{"type": ")" + std::string(1000, 'x') + R"(", "name": "x"}])"),
+            "tool of type another kind");
   EXPECT_EQ(beyond(R"(, "mcp_servers": [{"url": "x"}])"), "mcp_servers");
   EXPECT_EQ(beyond("", R"([{"type": "image", "source": {"type": "file", "file_id": "f"}}])"),
             "images by file");
