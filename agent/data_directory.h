@@ -12,6 +12,7 @@ struct DataDirectory {
   std::filesystem::path store() const { return root / "store"; }          ///< RocksDB
   std::filesystem::path snapshots() const { return root / "snapshots"; }  ///< learners' states
   std::filesystem::path keys() const { return root / "keys.json"; }       ///< made at run time
+  std::filesystem::path conversation_secret() const { return root / "conversations.secret"; }
   std::filesystem::path backups() const { return root / "backups"; }
 };
 

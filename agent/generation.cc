@@ -15,6 +15,7 @@
 #include "agent/api/api.h"
 #include "agent/api/error_shapes.h"
 #include "agent/budget/restore.h"
+#include "agent/data_directory.h"
 #include "agent/http/server.h"
 #include "agent/http/tls.h"
 #include "env/proxy.h"
@@ -169,6 +170,9 @@ Status Generation::start_learning(const std::stop_token& stop, bool paused) {
 
 Status Generation::start_serving(DaemonKeys& keys, Generation* before, ReloadFunction reload) {
   services_ = assembly_.make_services(*store_, *learner_, keys);
+  auto secret = conversation_secret(DataDirectory{config_.data_dir}.conversation_secret());
+  if (!secret) return fail(secret.error());
+  services_->conversation_secret = std::move(*secret);
   for (const RouterService& service : services_->routers) {
     const RouterSettings& settings = service.router->settings();
     if (service.router->pacer() == nullptr) continue;

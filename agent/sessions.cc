@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <utility>
 
+#include "agent/atomic_file.h"
 #include "agent/keys/api_key.h"
 #include "replay/store.h"
 
@@ -16,9 +19,10 @@ constexpr std::uint64_t kDecisionsRead = 20'000;
 /// which may name people, are kept as no more than that, and nobody can make messages that lead
 /// into another caller's conversation.
 std::uint64_t number_of(std::uint64_t conversation, std::string_view caller,
-                        const env::Query& query) {
+                        const env::Query& query, std::string_view secret) {
   if (conversation == 0) return 0;
-  std::string whole = std::to_string(conversation);
+  std::string whole(secret);
+  whole += std::to_string(conversation);
   for (const std::string_view part :
        {caller, std::string_view(query.user), std::string_view(query.prompt_cache_key)}) {
     whole += '/' + std::to_string(part.size()) + ':';
@@ -40,11 +44,22 @@ std::string name_of(std::uint64_t number) {
 
 }  // namespace
 
-SessionKey session_key(std::string_view given, std::string_view caller, const env::Query& query) {
+SessionKey session_key(std::string_view given, std::string_view caller, const env::Query& query,
+                       std::string_view secret) {
   const std::string id(given);
   if (!id.empty()) return {id, id, id};
-  const std::uint64_t next = number_of(query.conversation, caller, query);
-  return {name_of(number_of(query.continues, caller, query)), name_of(next), {}, next};
+  const std::uint64_t next = number_of(query.conversation, caller, query, secret);
+  return {name_of(number_of(query.continues, caller, query, secret)), name_of(next), {}, next};
+}
+
+Result<std::string> conversation_secret(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::string secret(std::istreambuf_iterator<char>(in), {});
+  if (!secret.empty()) return secret;
+  auto made = make_secret();
+  if (!made) return made;
+  if (Status written = write_file(file, *made); !written) return fail(written.error());
+  return made;
 }
 
 Sessions::Sessions(SessionSettings settings, const Sessions& before) : settings_(settings) {

@@ -52,7 +52,13 @@ struct SessionKey {
 /// conversation whose request had all of them up to the last answer, of the same caller, `user` and
 /// `prompt_cache_key`. Examples in a prompt are no conversation, since nobody asked them.
 /// The id of a conversation that the client gave none is the `next` of its first turn.
-SessionKey session_key(std::string_view given, std::string_view caller, const env::Query& query);
+/// With `secret`, which no copy of the log has, the ids tell nothing of the messages.
+SessionKey session_key(std::string_view given, std::string_view caller, const env::Query& query,
+                       std::string_view secret = {});
+
+/// The secret of a data directory, made at its first start. Without the file the conversations of
+/// before are not found again. Fails as files do.
+Result<std::string> conversation_secret(const std::string& file);
 
 /// The conversations that are going on. Thread-safe.
 class Sessions {

@@ -110,6 +110,8 @@ Result<bool> remove_expired_texts(Turn& turn, Ledger& ledger, const RetentionLim
   if (limits.max_text_age.count() <= 0) return false;
   const Counters& counters = ledger.counters();
   TextMarks marks = ledger.texts();
+  // Nothing is left in the files of what is before `first`, nor of decisions that went since.
+  const bool clean = marks.erased == marks.first && marks.first >= counters.first_decision;
   marks.first = std::max(marks.first, counters.first_decision);
   std::uint64_t removed = 0;
   std::uint64_t seen = 0;
@@ -128,6 +130,7 @@ Result<bool> remove_expired_texts(Turn& turn, Ledger& ledger, const RetentionLim
         return ++seen < kTextStep && removed < kStep;
       });
   if (!read) return fail(read.error());
+  if (clean && removed == 0) marks.erased = marks.first;
   ledger.set_texts(marks);
   return seen == kTextStep || removed == kStep;
 }

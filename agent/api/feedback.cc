@@ -172,13 +172,15 @@ asio::awaitable<HttpResponse> Api::feedback(HttpRequest request, Caller caller) 
     if (items.size() == 1 && item->feedback.idempotency_key.empty()) {
       item->feedback.idempotency_key = key;
     }
-    item->feedback.comment = services_.texts.other(std::move(item->feedback.comment));
     good.push_back(std::move(*item));
     good_index.push_back(i);
   }
   context_.metrics->unknown_fields.add(unknown);
   if (!good.empty()) {
     if (auto refused = take_feedback(caller, good.size())) co_return std::move(*refused);
+    for (FeedbackItem& item : good) {
+      item.feedback.comment = services_.texts.other(std::move(item.feedback.comment));
+    }
     auto append = [&](replay::Store::FeedbackDone done) {
       services_.store.append_feedback(std::move(good), std::move(done));
     };

@@ -111,8 +111,9 @@ asio::awaitable<HttpResponse> Api::decision(HttpRequest request, Caller) {
   target = target.substr(0, target.find('?'));
   const auto id = parse_known_id(target.substr(target.rfind('/') + 1));
   if (!id) co_return to_response(id.error());
-  const auto record = services_.store.find(*id);
+  auto record = services_.store.find(*id);
   if (!record) co_return to_response(record.error());
+  services_.texts.forget(record->decision, services_.clock());
   co_return text_response("application/json", replay::to_json_line(*record));
 }
 

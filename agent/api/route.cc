@@ -104,7 +104,8 @@ Result<Routed> Api::decide(const RouterService& service, const RouteRequest& req
 }
 
 void Api::find_session(const Caller& caller, RouteRequest& request) {
-  request.session = session_key(request.session.given, caller.name, *request.query);
+  request.session = session_key(request.session.given, caller.name, *request.query,
+                                services_.conversation_secret);
   if (!services_.sessions->settings().enabled) request.session.conversation = 0;
 }
 

@@ -77,6 +77,7 @@ struct Services {
   std::vector<env::MetricSpec> own_metrics;      ///< that the daemon measures itself
   std::unique_ptr<Regenerations> regenerations;  ///< nullptr: no metric is about them
   std::unique_ptr<Sessions> sessions;
+  std::string conversation_secret;
   std::unique_ptr<AccessLog> access_log;  ///< nullptr: none
   std::vector<std::string> providers;     ///< of each model, for the gen_ai metrics
   std::uint32_t max_attempts = 1;         ///< models tried for one query

@@ -10,9 +10,12 @@ void KeyCharges::open(const DecisionId& id, std::shared_ptr<KeyAccount> account,
   const std::lock_guard lock(mutex_);
   charges_.insert_or_assign(id, Charge{std::move(account), tokens, usd, time});
   order_.push_back(id);
-  while (order_.size() > kMostOpen) {
+  while (charges_.size() > kMostOpen) {
     charges_.erase(order_.front());
     order_.pop_front();
+  }
+  if (order_.size() > 2 * kMostOpen) {
+    std::erase_if(order_, [this](const DecisionId& each) { return !charges_.contains(each); });
   }
   count_.store(charges_.size(), std::memory_order_relaxed);
 }

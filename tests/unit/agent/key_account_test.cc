@@ -191,6 +191,21 @@ TEST(KeyCharges, WhatAnOutcomeDoesNotTellStaysEstimated) {
   EXPECT_EQ(account->standing(kNoon).spent_today_usd, 0.5);
 }
 
+TEST(KeyCharges, CallsThatHaveEndedPushOutNoneThatIsUnderWay) {
+  auto account = std::make_shared<KeyAccount>(limited(0, 1000, 1.0));
+  auto other = std::make_shared<KeyAccount>(limited(0));
+  KeyCharges charges;
+  charges.open(id_of(1), account, 600, 0.5, kNoon);
+  Rng rng(2026);
+  for (std::size_t i = 0; i < 3 * KeyCharges::kMostOpen; ++i) {
+    const DecisionId id = DecisionId::make(kNoon, rng);
+    charges.open(id, other, 1, 0, kNoon);
+    charges.settle(id, 1, 0, {});
+  }
+  charges.settle(id_of(1), 600, 0.125, {});
+  EXPECT_EQ(account->standing(kNoon).spent_today_usd, 0.125);
+}
+
 std::shared_ptr<const ActiveKey> active(const ApiKey& key) {
   return std::make_shared<ActiveKey>(
       ActiveKey{key, std::nullopt, std::make_shared<KeyAccount>(key)});

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/router.h"
+#include "tests/common/temp_dir.h"
 
 namespace yardmaster::agent {
 namespace {
@@ -49,6 +50,17 @@ TEST(SessionKey, DiffersByCallerUserAndCacheKey) {
   EXPECT_NE(session_key("", "other", chat(kSecond)).next, next);
   EXPECT_NE(session_key("", "app", chat(kSecond, R"(, "user": "eve")")).next, next);
   EXPECT_NE(session_key("", "app", chat(kSecond, R"(, "prompt_cache_key": "k")")).next, next);
+}
+
+TEST(SessionKey, TellsNothingOfTheMessagesToWhoLacksTheSecret) {
+  const test::TempDir dir;
+  const auto secret = conversation_secret(dir.path() / "secret");
+  ASSERT_TRUE(secret);
+  EXPECT_EQ(*conversation_secret(dir.path() / "secret"), *secret) << "made once";
+  EXPECT_NE(*conversation_secret(dir.path() / "other"), *secret);
+  const SessionKey first = session_key("", "app", chat(kFirst), *secret);
+  EXPECT_EQ(session_key("", "app", chat(kSecond), *secret).latest, first.next);
+  EXPECT_NE(session_key("", "app", chat(kFirst)).conversation, first.conversation);
 }
 
 TEST(SessionKey, OneThatTheClientGivesIsTakenAsItIs) {
