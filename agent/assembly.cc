@@ -250,6 +250,8 @@ std::unique_ptr<Services> Assembly::make_services(replay::Store& store, LearnerT
                                  config_.breaker, config_.hedge, config_.sessions);
   services->max_attempts = config_.fallback.max_attempts;
   services->retry = config_.retry;
+  services->probes = plan_probes(config_);
+  expect_probes(services->probes, services->health);
   services->providers = providers_of(config_);
   for (const env::MetricSpec& metric : config_.feedback.metrics) {
     if (metric.source == env::MetricSpec::Source::client) continue;

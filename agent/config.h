@@ -69,9 +69,10 @@ struct UpstreamConfig {
   std::chrono::milliseconds total_timeout{600'000};       ///< from the call to the last byte
   std::uint32_t max_connections = 256;                    ///< open at once, per io thread
   std::uint64_t max_response_bytes = 64u << 20;
-  bool stream_usage = true;  ///< it takes stream_options.include_usage
-  std::uint64_t seed = 0;    ///< of a simulated one's world
-  double time_scale = 0;     ///< a simulated one waits its latency times this
+  bool stream_usage = true;             ///< it takes stream_options.include_usage
+  std::uint64_t seed = 0;               ///< of a simulated one's world
+  double time_scale = 0;                ///< a simulated one waits its latency times this
+  std::optional<env::ProbeSpec> probe;  ///< of its models that have none of their own
 };
 
 /// An entry of `routers`: a name that clients send as the model, and how it chooses.

@@ -110,10 +110,17 @@ void check_base_url(const std::string& place, const std::string& base_url, Probl
   }
 }
 
+void check_probe(const std::string& place, const std::optional<env::ProbeSpec>& probe,
+                 Problems& problems) {
+  if (!probe || probe->interval.count() > 0) return;
+  problems.add_at(place + ".probe", "has no interval_s; give one, like 30, or leave probe out");
+}
+
 void check_upstreams(const Config& config, Problems& problems) {
   check_names("upstreams", config.upstreams, problems);
   for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
     const UpstreamConfig& upstream = config.upstreams[i];
+    check_probe(entry("upstreams", i), upstream.probe, problems);
     if (upstream.kind == env::UpstreamSpec::Kind::simulated) continue;
     if (upstream.base_url.empty()) {
       const bool anthropic = upstream.kind == env::UpstreamSpec::Kind::anthropic;
@@ -140,6 +147,11 @@ void check_models(const Config& config, Problems& problems) {
       problems.add_at(entry("models", i) + ".upstream", "names " + quoted(model.upstream) +
                                                             ", which is not in upstreams" +
                                                             suggest(model.upstream, upstreams));
+    }
+    check_probe(entry("models", i), model.probe, problems);
+    if (model.probe && model.upstream.empty()) {
+      problems.add_at(entry("models", i) + ".probe",
+                      "is of a model that no upstream serves; name its upstream, or leave it out");
     }
     if (model.input_usd_per_mtok.has_value() != model.output_usd_per_mtok.has_value()) {
       problems.add_at(entry("models", i),

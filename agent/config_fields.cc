@@ -10,6 +10,7 @@ constexpr std::uint64_t kGibibyte = 1u << 30;
 
 // Each in the order of the enumeration that it names.
 constexpr std::array<std::string_view, 3> kUpstreamKinds{"openai", "anthropic", "simulated"};
+constexpr std::array<std::string_view, 2> kProbeRequests{"models", "chat"};
 constexpr std::array<std::string_view, 2> kModes{"serve", "observe"};
 constexpr std::array<std::string_view, 2> kExhausted{"cheapest", "refuse"};
 constexpr std::array<std::string_view, 2> kMetricTypes{"float", "boolean"};
@@ -58,6 +59,17 @@ void visit_store_queries(FieldVisitor& visitor, StoreQueriesConfig& queries) {
   visitor.list_of("patterns", queries.patterns, visit_redaction);
 }
 
+void visit_probe(FieldVisitor& visitor, std::optional<env::ProbeSpec>& probe) {
+  if (!visitor.present("probe", probe.has_value())) return;
+  if (!probe) probe.emplace();
+  visitor.group("probe", [&](FieldVisitor& v) {
+    v.seconds("interval_s", probe->interval, 0.1, kDay_s);
+    v.choice_of("request", kProbeRequests, probe->request);
+    v.flag("idle", probe->idle);
+    v.seconds("timeout_s", probe->timeout, 0.1, 600);
+  });
+}
+
 void visit_upstream(FieldVisitor& visitor, UpstreamConfig& upstream) {
   visitor.text("name", upstream.name);
   visitor.choice_of("kind", kUpstreamKinds, upstream.kind);
@@ -73,6 +85,7 @@ void visit_upstream(FieldVisitor& visitor, UpstreamConfig& upstream) {
   visitor.flag("stream_usage", upstream.stream_usage);
   visitor.integer("seed", upstream.seed);
   visitor.number("time_scale", upstream.time_scale, 0, 1000);
+  visit_probe(visitor, upstream.probe);
 }
 
 void visit_model(FieldVisitor& visitor, env::ModelSpec& model) {
@@ -96,6 +109,7 @@ void visit_model(FieldVisitor& visitor, env::ModelSpec& model) {
   visitor.optional("requests_per_minute", model.requests_per_minute);
   visitor.optional("tokens_per_minute", model.tokens_per_minute);
   visitor.optional("max_concurrent", model.max_concurrent);
+  visit_probe(visitor, model.probe);
   visitor.optional("size_b", model.size_b);
   visitor.numbers("scores", model.scores, -kAnyNumber, kAnyNumber);
 }

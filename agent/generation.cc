@@ -18,6 +18,7 @@
 #include "agent/data_directory.h"
 #include "agent/http/server.h"
 #include "agent/http/tls.h"
+#include "agent/prober.h"
 #include "env/proxy.h"
 
 namespace yardmaster::agent {
@@ -38,7 +39,10 @@ Result<std::shared_ptr<asio::ssl::context>> tls_of(const TlsConfig& tls) {
 class IoThread {
  public:
   IoThread(Services& services, ThreadContext context, std::chrono::milliseconds store_timeout)
-      : work_(asio::make_work_guard(io_)), context_(std::move(context)), api_(services, context_) {
+      : work_(asio::make_work_guard(io_)),
+        context_(std::move(context)),
+        api_(services, context_),
+        prober_(services, context_) {
     const auto executor = io_.get_executor();
     context_.log_waits = std::make_unique<StoreWaits>(executor, store_timeout, &services.store);
     context_.sync_waits = std::make_unique<StoreWaits>(executor, store_timeout, &services.store);
@@ -67,10 +71,14 @@ class IoThread {
     return {};
   }
 
+  /// Before run(), on one thread of all: has the models probed.
+  void probe() { prober_.start(io_.get_executor()); }
+
   /// Accepts no more; each connection is closed after its next answer.
   void retire() {
     std::promise<void> retired;
     asio::post(io_, [this, &retired] {
+      prober_.stop();
       server_->retire();
       retired.set_value();
     });
@@ -85,6 +93,7 @@ class IoThread {
   bool running() const { return thread_.joinable(); }
 
   std::future<void> drain(std::chrono::milliseconds grace) {
+    asio::post(io_, [this] { prober_.stop(); });
     return asio::co_spawn(io_, server_->drain(grace), asio::use_future);
   }
 
@@ -108,6 +117,7 @@ class IoThread {
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   ThreadContext context_;
   Api api_;
+  Prober prober_;
   std::unique_ptr<HttpServer> server_;
   std::thread thread_;
 };
@@ -219,6 +229,7 @@ Status Generation::start_serving(DaemonKeys& keys, Generation* before, ReloadFun
     services_->metrics.push_back(&thread->metrics());
     threads_.push_back(std::move(thread));
   }
+  threads_.front()->probe();
   for (const auto& thread : threads_) thread->run();
   return {};
 }

@@ -40,8 +40,11 @@ std::string ModelHealth::why_down(const Circuit& circuit, Time now) const {
 }
 
 bool ModelHealth::begin(std::size_t model, Time now) {
-  if (open_count_.load(std::memory_order_relaxed) == 0) return false;
   Circuit& circuit = *circuits_[model];
+  if (circuit.probes && circuit.probes->idle) {
+    circuit.last_call.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  }
+  if (open_count_.load(std::memory_order_relaxed) == 0) return false;
   const std::lock_guard lock(circuit.mutex);
   if (!circuit.open || now < circuit.open_until) return false;
   circuit.trial = true;
@@ -60,19 +63,66 @@ void ModelHealth::given_up(std::size_t model, Time now) {
 bool ModelHealth::succeeded(std::size_t model) {
   Circuit& circuit = *circuits_[model];
   const std::lock_guard lock(circuit.mutex);
-  const bool closes = circuit.open;
-  if (closes) {
-    open_count_.fetch_sub(1, std::memory_order_relaxed);
-    circuit.open = false;
-    circuit.trial = false;
-    circuit.open_for = milliseconds(0);
-    circuit.history = 0;
-    circuit.calls = 0;
-    circuit.reason.clear();
-  }
+  const bool closes = close(circuit);
   circuit.history <<= 1;
   circuit.calls = std::min(circuit.calls + 1, kWindowCalls);
   return closes;
+}
+
+/// True: it was open.
+bool ModelHealth::close(Circuit& circuit) {
+  if (!circuit.open) return false;
+  open_count_.fetch_sub(1, std::memory_order_relaxed);
+  circuit.open = false;
+  circuit.trial = false;
+  circuit.open_for = milliseconds(0);
+  circuit.history = 0;
+  circuit.calls = 0;
+  circuit.reason.clear();
+  return true;
+}
+
+void ModelHealth::expect_probes(std::size_t model, ProbeReach reach, milliseconds guard,
+                                std::optional<milliseconds> idle) {
+  circuits_[model]->probes = Probes{reach, guard, idle};
+}
+
+bool ModelHealth::wants_probe(std::size_t model, Time now) {
+  Circuit& circuit = *circuits_[model];
+  if (!circuit.probes) return false;
+  const std::lock_guard lock(circuit.mutex);
+  if (!circuit.open) {
+    const Time last(Time::duration(circuit.last_call.load(std::memory_order_relaxed)));
+    return circuit.probes->idle && now - last >= *circuit.probes->idle;
+  }
+  if (!circuit.waits_for_probes() || now < circuit.probe_from) return false;
+  circuit.open_until = std::max(circuit.open_until, now + circuit.probes->guard);
+  return true;
+}
+
+bool ModelHealth::probed(std::size_t model) {
+  Circuit& circuit = *circuits_[model];
+  const std::lock_guard lock(circuit.mutex);
+  if (circuit.open) return circuit.waits_for_probes() && close(circuit);
+  if (circuit.probes->reach == ProbeReach::model) {
+    circuit.history <<= 1;
+    circuit.calls = std::min(circuit.calls + 1, kWindowCalls);
+  }
+  return false;
+}
+
+bool ModelHealth::probe_failed(std::size_t model, CallFailure failure, Time now) {
+  Circuit& circuit = *circuits_[model];
+  failure.what = "a probe failed: " + failure.what;
+  if (circuit.probes->reach == ProbeReach::upstream) failure.of_upstream = true;
+  {
+    const std::lock_guard lock(circuit.mutex);
+    if (circuit.open && circuit.waits_for_probes()) {
+      open(circuit, failure.what, failure, now);
+      return false;
+    }
+  }
+  return failed(model, failure, now);
 }
 
 bool ModelHealth::failed(std::size_t model, const CallFailure& failure, Time now) {
@@ -84,7 +134,7 @@ bool ModelHealth::failed(std::size_t model, const CallFailure& failure, Time now
   auto reason = reason_to_open(circuit, failure);
   if (!reason && circuit.trial) reason = "a trial failed: " + failure.what;
   if (!reason) return false;
-  open(circuit, std::move(*reason), failure.wait, now);
+  open(circuit, std::move(*reason), failure, now);
   return true;
 }
 
@@ -103,8 +153,7 @@ std::optional<std::string> ModelHealth::reason_to_open(const Circuit& circuit,
   return std::nullopt;
 }
 
-void ModelHealth::open(Circuit& circuit, std::string reason,
-                       std::optional<std::chrono::seconds> wait, Time now) {
+void ModelHealth::open(Circuit& circuit, std::string reason, const CallFailure& failure, Time now) {
   if (!circuit.open) {
     open_count_.fetch_add(1, std::memory_order_relaxed);
     circuit.open_for = std::min(settings_.open, settings_.max_open);
@@ -114,8 +163,15 @@ void ModelHealth::open(Circuit& circuit, std::string reason,
   circuit.open = true;
   circuit.trial = false;
   circuit.reason = std::move(reason);
-  const milliseconds open_for =
-      wait ? milliseconds(std::min(*wait, kLongestWait)) : circuit.open_for;
+  circuit.of_upstream = failure.of_upstream;
+  milliseconds open_for = circuit.open_for;
+  circuit.probe_from = now;
+  if (failure.wait) {
+    open_for = std::min(*failure.wait, kLongestWait);
+    circuit.probe_from = now + open_for;
+  }
+  // A call follows only where probes, which should have come by then, did not.
+  if (circuit.waits_for_probes()) open_for += circuit.probes->guard;
   circuit.open_until = std::max(circuit.open_until, now + open_for);
 }
 

@@ -41,6 +41,8 @@ struct ServingMetrics {
     Counter retries;     ///< calls because the one before, of the same model, surely did nothing
     Counter hedges;      ///< calls because another model was slow to answer
     Counter hedges_won;  ///< of them, those that were answered first
+    Counter probes;      ///< that found it well
+    Counter probes_failed;
     DurationHistogram upstream_latency;
     DurationHistogram first_token;  ///< of streams
     Counter truncations;            ///< answers cut for their length

@@ -185,6 +185,25 @@ asio::awaitable<Result<StreamedAnswer>> HttpUpstream::stream(ChatCall call) {
   co_return answer;
 }
 
+asio::awaitable<Result<ChatAnswer>> HttpUpstream::list_models(SteadyTime deadline) {
+  const SteadyTime start = std::chrono::steady_clock::now();
+  std::string request = "GET " + base_path_ + "/models HTTP/1.1\r\n" + headers_;
+  if (spec_->kind == UpstreamSpec::Kind::anthropic) {
+    append_header("anthropic-version", kAnthropicVersion, request);
+  }
+  request += "\r\n";
+  UpstreamCall under_way(spec_);
+  const Status begun = co_await send(under_way, std::move(request), deadline, nullptr);
+  if (!begun) co_return fail(begun.error());
+  const bool whole = co_await under_way.exchange().read_all();
+  if (!whole) co_return fail(under_way.failure());
+  under_way.keep_connection();
+  ChatAnswer answer = under_way.take_answer();
+  answer.latency_s =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  co_return answer;
+}
+
 /// Has the call sent, on a connection of the pool, and the head of its answer read.
 asio::awaitable<Status> HttpUpstream::begin(UpstreamCall& under_way, const ChatCall& call) {
   const bool anthropic = spec_->kind == UpstreamSpec::Kind::anthropic;
@@ -193,13 +212,18 @@ asio::awaitable<Status> HttpUpstream::begin(UpstreamCall& under_way, const ChatC
                                                std::string(path_of(call.route)) +
                                                "; choose a model of another upstream");
   }
+  co_return co_await send(under_way, make_request(base_path_, headers_, call), call.deadline,
+                          call.progress);
+}
+
+asio::awaitable<Status> HttpUpstream::send(UpstreamCall& under_way, std::string request,
+                                           SteadyTime deadline, CallProgress* progress) {
   const SteadyTime start = std::chrono::steady_clock::now();
   ExchangeLimits limits;
-  limits.deadline = std::min(call.deadline, start + spec_->total_timeout);
+  limits.deadline = std::min(deadline, start + spec_->total_timeout);
   limits.first_byte_deadline = start + spec_->first_byte_timeout;
   limits.idle_timeout = spec_->idle_timeout;
   limits.max_body_bytes = spec_->max_response_bytes;
-  const std::string request = make_request(base_path_, headers_, call);
   const SteadyTime first = std::min(limits.first_byte_deadline, limits.deadline);
   auto lease = co_await pool_->acquire(first);
   if (!lease) {
@@ -216,9 +240,7 @@ asio::awaitable<Status> HttpUpstream::begin(UpstreamCall& under_way, const ChatC
     }
     HttpExchange& exchange = under_way.start(executor_, limits);
     const bool begun = co_await exchange.send(request);
-    if (begun && call.progress != nullptr) {
-      call.progress->answered = std::chrono::steady_clock::now();
-    }
+    if (begun && progress != nullptr) progress->answered = std::chrono::steady_clock::now();
     if (begun) co_return Status{};
     const bool went_stale =
         kept && !exchange.answered() && exchange.timeout() == HttpExchange::Timeout::none;

@@ -26,12 +26,16 @@ class HttpUpstream final : public Upstream {
 
   boost::asio::awaitable<Result<StreamedAnswer>> stream(ChatCall call) override;
 
+  boost::asio::awaitable<Result<ChatAnswer>> list_models(SteadyTime deadline) override;
+
   const UpstreamSpec& spec() const override { return *spec_; }
 
   const ConnectionPool& connections() const { return *pool_; }
 
  private:
   boost::asio::awaitable<Status> begin(UpstreamCall& under_way, const ChatCall& call);
+  boost::asio::awaitable<Status> send(UpstreamCall& under_way, std::string request,
+                                      SteadyTime deadline, CallProgress* progress);
   boost::asio::awaitable<Status> connect(UpstreamCall& under_way, SteadyTime deadline);
 
   std::shared_ptr<const UpstreamSpec> spec_;  ///< shared with streams, which may live longer

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,6 +12,21 @@
 #include "env/query.h"
 
 namespace yardmaster::env {
+
+/// How it is asked whether a model is well, while no calls are.
+struct ProbeSpec {
+  enum class Request {
+    models,  ///< the upstream's list of models: whether it is there and takes the key
+    chat     ///< an answer of one token by the model, which is billed
+  };
+
+  std::chrono::milliseconds interval{0};  ///< between two, on the mean
+  Request request = Request::models;
+  bool idle = false;  ///< also where the circuit is closed and nobody called for an interval
+  std::chrono::milliseconds timeout{10'000};
+
+  friend bool operator==(const ProbeSpec&, const ProbeSpec&) = default;
+};
 
 /// One model of the pool. Only the name is required.
 struct ModelSpec {
@@ -34,6 +50,8 @@ struct ModelSpec {
   std::optional<std::uint32_t> requests_per_minute;
   std::optional<std::uint64_t> tokens_per_minute;  ///< input and output together
   std::optional<std::uint32_t> max_concurrent;     ///< calls under way at once
+
+  std::optional<ProbeSpec> probe;  ///< nothing: as its upstream
 
   bool at_anthropic = false;  ///< its upstream is of kind anthropic: calls are translated
 

@@ -147,6 +147,16 @@ asio::awaitable<Result<StreamedAnswer>> SimulatedUpstream::stream(ChatCall call)
   co_return answer;
 }
 
+/// It serves any model, so there is no list; it is always there.
+asio::awaitable<Result<ChatAnswer>> SimulatedUpstream::list_models(
+    std::chrono::steady_clock::time_point) {
+  ChatAnswer answer;
+  answer.status = 200;
+  answer.content_type = "application/json";
+  answer.body = R"({"object":"list","data":[]})";
+  co_return answer;
+}
+
 std::unique_ptr<Upstream> make_simulated_upstream(const UpstreamSpec& spec,
                                                   asio::any_io_executor executor) {
   return std::make_unique<SimulatedUpstream>(spec, system_clock_now, Rng(random_seed()),

@@ -24,6 +24,8 @@ class SimulatedUpstream final : public Upstream {
 
   boost::asio::awaitable<Result<ChatAnswer>> chat(ChatCall call) override;
   boost::asio::awaitable<Result<StreamedAnswer>> stream(ChatCall call) override;
+  boost::asio::awaitable<Result<ChatAnswer>> list_models(
+      std::chrono::steady_clock::time_point deadline) override;
   const UpstreamSpec& spec() const override { return spec_; }
 
  private:

@@ -167,6 +167,11 @@ class TranslatedUpstream final : public Upstream {
     co_return streamed;
   }
 
+  asio::awaitable<Result<ChatAnswer>> list_models(
+      std::chrono::steady_clock::time_point deadline) override {
+    return upstream_->list_models(deadline);
+  }
+
   const UpstreamSpec& spec() const override { return upstream_->spec(); }
 
  private:

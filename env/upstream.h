@@ -128,6 +128,11 @@ class Upstream {
   /// does. The stream may outlive this object.
   virtual boost::asio::awaitable<Result<StreamedAnswer>> stream(ChatCall call) = 0;
 
+  /// Asks for the list of models, which shows whether the upstream is there and takes the key, and
+  /// costs nothing. Fails as chat() does.
+  virtual boost::asio::awaitable<Result<ChatAnswer>> list_models(
+      std::chrono::steady_clock::time_point deadline) = 0;
+
   virtual const UpstreamSpec& spec() const = 0;
 };
 

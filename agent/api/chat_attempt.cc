@@ -171,9 +171,13 @@ GenAiCall gen_ai_call_of(const ChatAttempt& attempt) {
 CallFailure call_failure_of(const ChatAttempt& attempt, Timestamp now) {
   CallFailure failure;
   failure.what = what_failed_unquoted(attempt);
-  if (!attempt.answer) return failure;
+  if (!attempt.answer) {
+    failure.of_upstream = attempt.answer.error().code == ErrorCode::unavailable;
+    return failure;
+  }
   const unsigned status = attempt.answer->status;
   failure.refused = status == 401 || status == 402 || status == 403;
+  failure.of_upstream = status == 401 || status == 403;
   const auto wait = parse_retry_after(attempt.answer->retry_after, now);
   if (wait && wait->count() > 0) failure.wait = wait;
   return failure;

@@ -8,6 +8,8 @@
 
 #include "agent/api/gen_ai_prometheus.h"
 #include "agent/api/key_prometheus.h"
+#include "agent/api/model_prometheus.h"
+#include "agent/api/prometheus_families.h"
 
 namespace yardmaster::agent {
 namespace {
@@ -15,51 +17,6 @@ namespace {
 using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
-using Labels = std::vector<ClientMetric::Label>;
-
-ClientMetric counter(double value, Labels labels = {}) {
-  ClientMetric metric;
-  metric.label = std::move(labels);
-  metric.counter.value = value;
-  return metric;
-}
-
-ClientMetric gauge(double value, Labels labels = {}) {
-  ClientMetric metric;
-  metric.label = std::move(labels);
-  metric.gauge.value = value;
-  return metric;
-}
-
-/// Adds up one duration histogram over all io threads.
-template <class Pick>
-ClientMetric histogram(const Services& services, Labels labels, const Pick& pick) {
-  ClientMetric metric;
-  metric.label = std::move(labels);
-  std::uint64_t cumulative = 0;
-  for (std::size_t bucket = 0; bucket < DurationHistogram::kBuckets; ++bucket) {
-    for (const ServingMetrics* thread : services.metrics) cumulative += pick(*thread).count(bucket);
-    metric.histogram.bucket.push_back({cumulative, DurationHistogram::upper_bound_s(bucket)});
-  }
-  metric.histogram.bucket.back().upper_bound = std::numeric_limits<double>::infinity();
-  metric.histogram.sample_count = cumulative;
-  for (const ServingMetrics* thread : services.metrics) {
-    metric.histogram.sample_sum += pick(*thread).sum_s();
-  }
-  return metric;
-}
-
-template <class Pick>
-double total(const Services& services, const Pick& pick) {
-  std::uint64_t sum = 0;
-  for (const ServingMetrics* thread : services.metrics) sum += pick(*thread).value();
-  return static_cast<double>(sum);
-}
-
-MetricFamily family(std::string name, std::string help, MetricType type,
-                    std::vector<ClientMetric> metrics) {
-  return {"yardmaster_" + std::move(name), std::move(help), type, std::move(metrics)};
-}
 
 void add_requests(const Services& services, std::vector<MetricFamily>& families) {
   std::vector<ClientMetric> metrics;
@@ -81,74 +38,6 @@ void add_requests(const Services& services, std::vector<MetricFamily>& families)
       {histogram(
           services, {},
           [](const ServingMetrics& thread) -> const auto& { return thread.overhead; })}));
-}
-
-/// What is counted of each model in one number.
-void add_model_counters(const Services& services, std::vector<MetricFamily>& families) {
-  struct Counted {
-    const char* name;
-    const char* help;
-    Counter ServingMetrics::Model::*counter;
-  };
-  using Model = ServingMetrics::Model;
-  static constexpr std::array<Counted, 6> kCounted{{
-      {"decisions_total", "Decisions by the model chosen.", &Model::chosen},
-      {"upstream_errors_total", "Upstream calls that failed.", &Model::upstream_errors},
-      {"fallbacks_total", "Calls because another model had failed.", &Model::fallbacks},
-      {"retries_total", "Calls made again to the same model, which had surely done nothing.",
-       &Model::retries},
-      {"hedges_total", "Calls because another model was slow to answer.", &Model::hedges},
-      {"hedges_won_total", "Of those, the ones that answered first.", &Model::hedges_won},
-  }};
-  for (const Counted& counted : kCounted) {
-    MetricFamily out = family(counted.name, counted.help, MetricType::Counter, {});
-    for (std::size_t i = 0; i < services.pool.models().size(); ++i) {
-      out.metric.push_back(counter(
-          total(services,
-                [&](const auto& t) -> const Counter& { return t.models[i].*counted.counter; }),
-          {{"model", services.pool.models()[i].name}}));
-    }
-    families.push_back(std::move(out));
-  }
-}
-
-void add_models(const Services& services, std::vector<MetricFamily>& families) {
-  MetricFamily signals =
-      family("answer_signals_total",
-             "Answers that were cut for length, refused, or given to a query asked again.",
-             MetricType::Counter, {});
-  MetricFamily open =
-      family("circuit_open", "1 while the model is not called: it failed too often.",
-             MetricType::Gauge, {});
-  const auto now = std::chrono::steady_clock::now();
-  MetricFamily latency =
-      family("upstream_seconds", "Latency of upstream calls.", MetricType::Histogram, {});
-  MetricFamily first_token = family("first_token_seconds", "Of streams, until their first chunk.",
-                                    MetricType::Histogram, {});
-  for (std::size_t i = 0; i < services.pool.models().size(); ++i) {
-    const Labels labels{{"model", services.pool.models()[i].name}};
-    const auto signal = [&](const char* kind, Counter ServingMetrics::Model::*counted) {
-      Labels with_kind = labels;
-      with_kind.push_back({"signal", kind});
-      signals.metric.push_back(counter(
-          total(services, [&](const auto& t) -> const Counter& { return t.models[i].*counted; }),
-          std::move(with_kind)));
-    };
-    signal("truncation", &ServingMetrics::Model::truncations);
-    signal("refusal", &ServingMetrics::Model::refusals);
-    signal("regeneration", &ServingMetrics::Model::regenerations);
-    const bool is_open = services.health.status(i, now).state == ModelHealth::State::open;
-    open.metric.push_back(gauge(is_open ? 1 : 0, labels));
-    latency.metric.push_back(histogram(
-        services,
-        labels, [&](const auto& t) -> const auto& { return t.models[i].upstream_latency; }));
-    first_token.metric.push_back(histogram(
-        services, labels, [&](const auto& t) -> const auto& { return t.models[i].first_token; }));
-  }
-  families.push_back(std::move(signals));
-  families.push_back(std::move(open));
-  families.push_back(std::move(latency));
-  families.push_back(std::move(first_token));
 }
 
 void add_feedback(const Services& services, std::vector<MetricFamily>& families) {
@@ -302,8 +191,7 @@ void add_budgets(const Services& services, std::vector<MetricFamily>& families) 
 std::string prometheus_text(const Services& services) {
   std::vector<MetricFamily> families;
   add_requests(services, families);
-  add_model_counters(services, families);
-  add_models(services, families);
+  add_model_families(services, families);
   add_gen_ai_families(services, families);
   add_feedback(services, families);
   add_key_families(services.keys.ring, families);

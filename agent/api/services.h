@@ -21,6 +21,7 @@
 #include "agent/model_health.h"
 #include "agent/model_load.h"
 #include "agent/policy_slot.h"
+#include "agent/probe_plan.h"
 #include "agent/router.h"
 #include "agent/serving_metrics.h"
 #include "agent/sessions.h"
@@ -82,6 +83,7 @@ struct Services {
   std::vector<std::string> providers;     ///< of each model, for the gen_ai metrics
   std::uint32_t max_attempts = 1;         ///< models tried for one query
   RetrySettings retry;
+  std::vector<ProbePlan> probes;
   Clock clock = system_clock_now;
   std::vector<std::unique_ptr<EncodingThread>> encoding;  ///< one a slow encoder
   std::vector<RouterService> routers;                     ///< at least one

@@ -67,13 +67,15 @@ store_queries: {max_age_days: 7, max_bytes: 100, redact: [email, card],
 upstreams:
   - {name: openai, base_url: "https://api.openai.com/v1", api_key: "${KEY}", ca_file: /ca.pem,
      connect_timeout_s: 0.25, first_byte_timeout_s: 4, idle_timeout_s: 5, total_timeout_s: 9,
-     max_connections: 3, max_response_bytes: 4096, stream_usage: false}
+     max_connections: 3, max_response_bytes: 4096, stream_usage: false,
+     probe: {interval_s: 30, idle: true, timeout_s: 2}}
   - {name: sim, kind: simulated, seed: 18446744073709551615, time_scale: 0.5}
 models:
   - {name: big, upstream: openai, upstream_model: gpt-4o, input_usd_per_mtok: 2.5,
      output_usd_per_mtok: 10, context_tokens: 128000, max_output_tokens: 4096,
      modalities: [image], tools: false, json_mode: false, size_b: 7.5,
      requests_per_minute: 60, tokens_per_minute: 90000, max_concurrent: 4, tags: ["region:eu", own],
+     probe: {interval_s: 60, request: chat},
      scores: {mmlu: 88.7, elo: -1}}
   - {name: vendor/small, upstream: sim}
 routers:
@@ -115,6 +117,12 @@ keys: [{name: app, sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410f
   EXPECT_EQ(config->upstreams[0].first_byte_timeout, milliseconds(4000));
   EXPECT_EQ(config->upstreams[0].idle_timeout, milliseconds(5000));
   EXPECT_FALSE(config->upstreams[0].stream_usage);
+  using Request = env::ProbeSpec::Request;
+  EXPECT_EQ(config->upstreams[0].probe,
+            (env::ProbeSpec{milliseconds(30'000), Request::models, true, milliseconds(2000)}));
+  EXPECT_EQ(config->models[0].probe,
+            (env::ProbeSpec{milliseconds(60'000), Request::chat, false, milliseconds(10'000)}));
+  EXPECT_FALSE(config->upstreams[1].probe);
   EXPECT_EQ(config->upstreams[1].kind, env::UpstreamSpec::Kind::simulated);
   EXPECT_EQ(config->upstreams[1].seed, ~std::uint64_t{0});
   EXPECT_EQ(config->models[0].upstream_model, "gpt-4o");
@@ -302,6 +310,24 @@ TEST(Config, HedgingNeedsASecondModelAndSensibleNumbers) {
             "c.yaml:2: hedge.min_wait_s is 0; it must be 0.001 to 600");
   EXPECT_EQ(problems_of("hedge: {max_share: 2}\n"),
             "c.yaml:2: hedge.max_share is 2; it must be 0.001 to 1");
+}
+
+TEST(Config, AProbeNeedsAnIntervalAndAnUpstream) {
+  EXPECT_EQ(
+      problems_of("upstreams: [{name: x, kind: simulated, probe: {idle: true}}]\n"),
+      "c.yaml:2: upstreams[0].probe has no interval_s; give one, like 30, or leave probe out");
+  EXPECT_EQ(
+      problems_of("upstreams: [{name: x, kind: simulated, probe: {interval_s: 0}}]\n"),
+      "c.yaml:2: upstreams[0].probe.interval_s is 0; it must be 0.1 to 86400\n"
+      "c.yaml:2: upstreams[0].probe has no interval_s; give one, like 30, or leave probe out");
+  EXPECT_EQ(problems_of(
+                "upstreams: [{name: x, kind: simulated, probe: {interval_s: 1, request: list}}]\n"),
+            "c.yaml:2: upstreams[0].probe.request cannot be 'list'; use one of models, chat");
+  const auto config = parse("models: [{name: a, probe: {interval_s: 1}}]\n");
+  ASSERT_FALSE(config);
+  EXPECT_EQ(config.error().message,
+            "c.yaml:1: models[0].probe is of a model that no upstream serves; name its upstream, "
+            "or leave it out");
 }
 
 TEST(Config, AWordOutsideItsListIsToldWithTheList) {

@@ -118,6 +118,78 @@ TEST_F(Health, ATrialOfWhichNothingIsHeardIsFollowedByAnother) {
   EXPECT_FALSE(is_down());
 }
 
+/// Model 0 has probes of itself, at least every 30 s.
+class ProbedHealth : public Health {
+ protected:
+  ProbedHealth() { health_.expect_probes(0, ProbeReach::model, seconds(30), std::nullopt); }
+};
+
+TEST_F(ProbedHealth, ACircuitWaitsForTheProbeThatClosesIt) {
+  EXPECT_FALSE(health_.wants_probe(0, now_)) << "nobody asks of a model that is well";
+  fail(3);
+  for (int i = 0; i < 100; ++i) {
+    now_ += seconds(15);
+    ASSERT_TRUE(health_.wants_probe(0, now_));
+    ASSERT_TRUE(is_down()) << "no call is the trial";
+    EXPECT_FALSE(health_.probe_failed(0, {.what = "HTTP 503"}, now_));
+  }
+  EXPECT_THAT(health_.status(0, now_).reason, HasSubstr("a probe failed: HTTP 503"));
+  EXPECT_TRUE(health_.probed(0));
+  EXPECT_EQ(state(), State::closed);
+  EXPECT_FALSE(health_.wants_probe(0, now_));
+  EXPECT_FALSE(health_.probed(0)) << "it was closed already";
+}
+
+TEST_F(ProbedHealth, WhereProbesStayAwayACallTriesIt) {
+  fail(3);
+  now_ += seconds(39);
+  EXPECT_TRUE(is_down());
+  now_ += seconds(1);
+  EXPECT_FALSE(is_down());
+}
+
+TEST_F(ProbedHealth, ARetryAfterHoldsForProbesToo) {
+  health_.failed(0, {.what = "HTTP 429", .wait = seconds(100)}, now_);
+  now_ += seconds(99);
+  EXPECT_FALSE(health_.wants_probe(0, now_));
+  now_ += seconds(1);
+  EXPECT_TRUE(is_down()) << "the probe comes first";
+  EXPECT_TRUE(health_.wants_probe(0, now_));
+}
+
+TEST_F(Health, WhatIsTheModelsOwnTakesItsCourseWhateverIsProbedOfItsUpstream) {
+  health_.expect_probes(0, ProbeReach::upstream, seconds(30), std::nullopt);
+  fail(3);
+  EXPECT_FALSE(health_.wants_probe(0, now_));
+  EXPECT_FALSE(health_.probed(0));
+  now_ += seconds(10);
+  EXPECT_FALSE(is_down()) << "one call tries it, as without probes";
+  EXPECT_TRUE(health_.begin(0, now_));
+  fail();
+  health_.failed(0, {.what = "no connection", .wait = seconds(1), .of_upstream = true}, now_);
+  now_ += seconds(1);
+  EXPECT_TRUE(health_.wants_probe(0, now_));
+  EXPECT_TRUE(health_.probed(0));
+}
+
+TEST_F(Health, AnIdleModelIsProbedAndOpensByFailedProbesAlone) {
+  health_.expect_probes(0, ProbeReach::upstream, seconds(30), seconds(10));
+  EXPECT_TRUE(health_.wants_probe(0, now_));
+  health_.begin(0, now_);
+  EXPECT_FALSE(health_.wants_probe(0, now_ + seconds(9)));
+  now_ += seconds(10);
+  EXPECT_TRUE(health_.wants_probe(0, now_));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_FALSE(health_.probe_failed(0, {.what = "HTTP 500"}, now_));
+    EXPECT_FALSE(health_.probed(0)) << "which says nothing of the model";
+  }
+  EXPECT_TRUE(health_.probe_failed(0, {.what = "HTTP 500"}, now_));
+  EXPECT_TRUE(is_down());
+  now_ += seconds(1000);
+  EXPECT_TRUE(health_.wants_probe(0, now_)) << "whatever the status, it was the upstream's";
+  EXPECT_TRUE(health_.probed(0));
+}
+
 TEST_F(Health, CallsThatWereUnderWayWhenItOpenedProlongNothing) {
   fail(3);
   now_ += seconds(9);

@@ -46,6 +46,41 @@ TEST(HttpUpstream, SendsTheCallAndReadsTheAnswer) {
   EXPECT_EQ((*seen)["traceparent"], "00-aa-bb-01");
 }
 
+TEST(HttpUpstream, AsksForTheListOfModels) {
+  std::optional<ScriptedServer::Request> seen;
+  ScriptedServer server([&](Peer& peer) {
+    while (auto request = peer.read()) {
+      seen = std::move(request);
+      peer.answer(R"({"data":[]})");
+    }
+  });
+  UpstreamSpec spec = plain(server);
+  for (const auto kind : {UpstreamSpec::Kind::openai, UpstreamSpec::Kind::anthropic}) {
+    spec.kind = kind;
+    Client client(spec);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    for (int i = 0; i < 2; ++i) {
+      const auto answer = run(client.io(), client.upstream().list_models(deadline));
+      ASSERT_TRUE(answer) << answer.error().message;
+      EXPECT_EQ(answer->status, 200u);
+      EXPECT_EQ(body_of(answer), R"({"data":[]})");
+    }
+    EXPECT_EQ(seen->method(), http::verb::get);
+    EXPECT_EQ(seen->target(), "/v1/models");
+    EXPECT_EQ(client.connections().open(), 1u) << "kept for what comes next";
+  }
+  EXPECT_EQ((*seen)["x-api-key"], kKey);
+  EXPECT_EQ((*seen)["anthropic-version"], "2023-06-01");
+}
+
+TEST(HttpUpstream, GivesUpOnTheListOfModelsAtItsDeadline) {
+  ScriptedServer server([](Peer& peer) { peer.wait_for_close(); });
+  Client client(plain(server));
+  const auto deadline = std::chrono::steady_clock::now() + milliseconds(50);
+  const auto answer = run(client.io(), client.upstream().list_models(deadline));
+  EXPECT_EQ(failure(answer).code, ErrorCode::timed_out);
+}
+
 TEST(HttpUpstream, LeavesOutATraceparentThatCouldEndTheHeader) {
   std::optional<ScriptedServer::Request> seen;
   ScriptedServer server([&](Peer& peer) {
