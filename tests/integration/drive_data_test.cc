@@ -124,7 +124,7 @@ TEST_F(DriveData, ADaemonLearnsAsTheSimulationSaysOnMmluPro) {
   const std::string shared = root != nullptr ? root : YARDMASTER_SOURCE_DIR "/../shared/data";
   const std::string path = shared + "/mmlu_pro/outcomes.jsonl";
   if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is not there";
-  expect_agreement(path, {0}, 0.02);
+  expect_agreement(path, {0}, 0.03);
 }
 
 }  // namespace

@@ -23,8 +23,10 @@ class Session : public test::DaemonFixture {
   }
 };
 
-/// A router that draws evenly, so that ten turns at one model are no accident.
-constexpr const char* kRandom = "routers: [{name: auto, policy: random}]\n";
+/// A router that draws evenly, so that ten turns at one model are no accident. By the floor alone
+/// a conversation would change its model once in some thousand turns.
+constexpr const char* kRandom =
+    "routers: [{name: auto, policy: random, exploration_floor: 0.000001}]\n";
 
 TEST_F(Session, AConversationKeepsItsModelTurnByTurn) {
   start(kRandom);
