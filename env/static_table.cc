@@ -43,7 +43,7 @@ std::uint32_t crc32(std::string_view bytes) {
 template <class T>
 std::vector<T> take(std::string_view& bytes, std::size_t count) {
   std::vector<T> values(count);
-  std::memcpy(values.data(), bytes.data(), count * sizeof(T));
+  if (count > 0) std::memcpy(values.data(), bytes.data(), count * sizeof(T));  // never from nullptr
   bytes.remove_prefix(count * sizeof(T));
   return values;
 }
