@@ -21,10 +21,10 @@ std::shared_ptr<const Chooser> make_epsilon_greedy_chooser(double scale);
 std::shared_ptr<const Chooser> make_ucb_chooser(double alpha);
 
 /// Each candidate with the probability that it is the best, scores taken for independent normals
-/// with deviation scale * choice_sd (Thompson 1933; Agrawal and Goyal 2013 for linear scores).
+/// with deviation choice_sd (Thompson 1933; Agrawal and Goyal 2013 for linear scores).
 /// Of that it keeps 1 / sqrt(1 + age / 300), age the candidate's Score::age_decisions; the rest
 /// goes to the highest expected reward.
-std::shared_ptr<const Chooser> make_thompson_chooser(double scale);
+std::shared_ptr<const Chooser> make_thompson_chooser();
 
 /// Probabilities inverse to the gap to the best expected reward: 1 / (K + gamma * gap), the rest
 /// to the best; gamma = scale * sqrt(t), t the decisions so far (Foster and Rakhlin 2020).

@@ -69,6 +69,21 @@ class LinearLearner final : public Learner {
 
 }  // namespace
 
+LinearOptions linear_options(const PolicyOptions& options) {
+  LinearOptions out;
+  out.dimension = options.dimension;
+  out.half_life_decisions = options.half_life_decisions;
+  out.traits = options.traits;
+  return out;
+}
+
+LinearOptions sampled_linear_options(const PolicyOptions& options) {
+  LinearOptions out = linear_options(options);
+  out.prior.own_intercept = 8;
+  out.context_fading_decisions = 300;
+  return out;
+}
+
 std::unique_ptr<Learner> make_linear_learner(const LinearOptions& linear,
                                              const PolicyOptions& options,
                                              std::shared_ptr<const Chooser> chooser) {

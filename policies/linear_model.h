@@ -22,6 +22,9 @@ namespace yardmaster::policies {
 struct LinearOptions {
   std::size_t dimension = 0;       ///< of the features, without the intercept
   double half_life_decisions = 0;  ///< 0: never forget
+  /// Age of an arm, in decisions, at which choices explore half of what the context adds to the
+  /// variance that they would explore of a new one; 0: always all of it.
+  double context_fading_decisions = 0;
   LinearPrior prior;
   /// What tells the arms apart before they have rows. Other traits than those of a saved state
   /// change what is made of its rows from then on, but not the state's fit.

@@ -51,6 +51,7 @@ void LinearModel::refresh_view() {
   view_.stride = stride_;
   view_.traits = designs_[0].shared_n() - n_;
   view_.shared_stride = designs_[0].shared_stride();
+  view_.context_fading = options_.context_fading_decisions;
   view_.longest_age = options_.half_life_decisions;
   if (view_.index.size() != names_.size() || view_.arms.size() != names_.size()) {
     view_.index.clear();

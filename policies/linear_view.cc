@@ -15,7 +15,7 @@ namespace {
 
 using Vector = boost::container::small_vector<double, 264>;
 
-// How many directions of the context choices explore; with more, each gets its share. Which model
+// How many directions of the context choices explore of a new arm; with more, each gets its share. Which model
 // is best on the whole must be explored; which is best for whom is mostly told by the variety of
 // queries (Bastani, Bayati and Khosravi 2021), and exploring every direction of a long vector in
 // full cost reward on every real data set tried.
@@ -35,10 +35,15 @@ class Predictor {
       : view_(view),
         x_(x),
         full_deviation_(full_deviation),
-        context_share_(std::min(1.0, kExploredDirections / static_cast<double>(view.dimension))),
         own_(x.size()),
         precise_(view.shared_stride),
         shared_(view.shared_stride) {}
+
+  /// From now on, for an arm of this age.
+  void set_age(double decisions) {
+    const double of_new = std::min(1.0, kExploredDirections / static_cast<double>(n() - 1));
+    context_share_ = view_.context_fading > 0 ? of_new / (1 + decisions / view_.context_fading) : of_new;
+  }
 
   /// The mean and, where choices need it, the variance that they explore: all that a choice takes.
   Prediction predict_for_choice(Head head, const LinearView::ArmHeadView& arm, double scale,
@@ -117,7 +122,7 @@ class Predictor {
   const LinearView& view_;
   const Vector& x_;
   const bool full_deviation_;
-  const double context_share_;
+  double context_share_ = 0;
   const double* covariance_ = nullptr;  ///< that own_ and own_variance_ were made with
   double own_variance_ = 0;
   const double* explored_ = nullptr;  ///< that explored_variance_ was made with
@@ -200,6 +205,8 @@ Status LinearView::score(const env::Observation& observation, bool full_deviatio
       return seen ? arm->heads[head].scale : heads[head].unseen_scale_usd;
     };
 
+    const double age = age_decisions(*this, arm, candidate, observation.decisions);
+    predictor.set_age(age);
     const Prediction quality = predict(kQuality, 1, 1);
     const CostUnit unit = cost_unit(*this, arm, candidate);
     Prediction cost = predict(kCost, unit.scale, weights.cost);
@@ -225,7 +232,7 @@ Status LinearView::score(const env::Observation& observation, bool full_deviatio
     score.reward_sd = std::sqrt(own + shared);
     score.choice_sd = std::sqrt(quality.choice_variance + cost_factor * cost.choice_variance +
                                 latency_factor * latency.choice_variance);
-    score.age_decisions = age_decisions(*this, arm, candidate, observation.decisions);
+    score.age_decisions = age;
   }
   return {};
 }

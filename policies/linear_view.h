@@ -58,6 +58,7 @@ struct LinearView {
   std::size_t traits = 0;     ///< of an arm
   std::size_t stride = 0;
   std::size_t shared_stride = 0;
+  double context_fading = 0;  ///< as LinearOptions::context_fading_decisions
   double longest_age = 0;  ///< of an arm, in decisions: older evidence is forgotten; 0: none is
   std::array<HeadView, kHeads> heads;
   std::vector<ArmView> arms;

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "policies/flat_mlp.h"
+#include "policies/linear_learner.h"
 #include "policies/linear_model.h"
 #include "policies/mlp_regression.h"
 #include "policies/neural_learner.h"
@@ -30,11 +31,9 @@ bool trains_at(std::uint64_t sequence) {
              : sequence == kFirstTraining || sequence == 2 * kFirstTraining;
 }
 
-LinearOptions linear_options(const PolicyOptions& options) {
-  LinearOptions out;
-  out.dimension = options.dimension + kTrunk;
-  out.half_life_decisions = options.half_life_decisions;
-  out.traits = options.traits;
+LinearOptions trunk_options(const PolicyOptions& options) {
+  LinearOptions out = sampled_linear_options(options);
+  out.dimension += kTrunk;
   return out;
 }
 
@@ -175,7 +174,7 @@ class NeuralLinearLearner final : public NeuralLearner {
     if (!bytes) return fail(bytes.error());
     const auto trained = archive.bytes("trained");
     if (!trained) return fail(trained.error());
-    auto model = std::make_unique<LinearModel>(linear_options(options()));
+    auto model = std::make_unique<LinearModel>(trunk_options(options()));
     std::istringstream in(*bytes);
     if (auto loaded = model->load(in); !loaded) return loaded;
     if (model->arms().size() != arms) {
@@ -195,7 +194,7 @@ class NeuralLinearLearner final : public NeuralLearner {
   }
 
   void start_afresh() {
-    auto model = std::make_unique<LinearModel>(linear_options(options()));
+    auto model = std::make_unique<LinearModel>(trunk_options(options()));
     for (const std::string& arm : arms()) model->add_arm(arm);
     use(std::move(model));
   }

@@ -18,16 +18,7 @@ namespace {
 // docs/policies.md has the measurements behind these.
 constexpr double kEpsilonScale = 0.5;
 constexpr double kUcbAlpha = 2.5;
-constexpr double kThompsonScale = 0.7;
 constexpr double kSquareCbScale = 30;
-
-LinearOptions linear_options(const PolicyOptions& options) {
-  LinearOptions out;
-  out.dimension = options.dimension;
-  out.half_life_decisions = options.half_life_decisions;
-  out.traits = options.traits;
-  return out;
-}
 
 std::unique_ptr<Learner> make_linear(const PolicyOptions& options,
                                      std::shared_ptr<const Chooser> chooser) {
@@ -48,11 +39,11 @@ Result<std::unique_ptr<Learner>> make_linucb(const PolicyOptions& options) {
 }
 
 Result<std::unique_ptr<Learner>> make_lints(const PolicyOptions& options) {
-  return make_linear(options, make_thompson_chooser(kThompsonScale));
+  return make_linear_learner(sampled_linear_options(options), options, make_thompson_chooser());
 }
 
 Result<std::unique_ptr<Learner>> make_neural_linear(const PolicyOptions& options) {
-  return make_neural_linear_learner(options, make_thompson_chooser(kThompsonScale));
+  return make_neural_linear_learner(options, make_thompson_chooser());
 }
 
 Result<std::unique_ptr<Learner>> make_random(const PolicyOptions& options) {

@@ -65,14 +65,12 @@ void multiply_cdf(const float* __restrict places, float offset, float slope,
 
 class ThompsonChooser final : public Chooser {
  public:
-  explicit ThompsonChooser(double scale) : scale_(scale) {}
-
   void choose(const env::Observation&, std::span<const Score> scores,
               std::span<double> probabilities) const override {
     boost::container::small_vector<double, 64> means(scores.size()), deviations(scores.size());
     for (std::size_t i = 0; i < scores.size(); ++i) {
       means[i] = scores[i].reward;
-      deviations[i] = scale_ * scores[i].choice_sd;
+      deviations[i] = scores[i].choice_sd;
     }
     best_of_normals({means.data(), means.size()}, {deviations.data(), deviations.size()},
                     probabilities);
@@ -93,8 +91,6 @@ class ThompsonChooser final : public Chooser {
     }
     probabilities[best] += taken;
   }
-
-  double scale_;
 };
 
 }  // namespace
@@ -135,8 +131,8 @@ void best_of_normals(std::span<const double> means, std::span<const double> devi
   for (double& p : out) p /= sum;
 }
 
-std::shared_ptr<const Chooser> make_thompson_chooser(double scale) {
-  return std::make_shared<ThompsonChooser>(scale);
+std::shared_ptr<const Chooser> make_thompson_chooser() {
+  return std::make_shared<ThompsonChooser>();
 }
 
 }  // namespace yardmaster::policies

@@ -94,7 +94,7 @@ TEST(ThompsonChooser, ExploresAModelLessTheOlderItIs) {
   for (std::size_t i = 0; i < 3; ++i) scores[i].reward = 0.1 * static_cast<double>(i);
   for (Score& score : scores) score.choice_sd = 0.2;
   std::vector<double> young(3), aged(3);
-  const auto chooser = make_thompson_chooser(1);
+  const auto chooser = make_thompson_chooser();
   chooser->choose(observation.at(5000), scores, young);
   scores[0].age_decisions = 900;  // 1 / sqrt(1 + 3) of what it had; the others as before
   chooser->choose(observation.at(5000), scores, aged);

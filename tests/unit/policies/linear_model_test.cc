@@ -187,6 +187,32 @@ TEST(LinearModel, AChoiceOfTheSnapshotHangsOnWhatTheTensorsSay) {
   }
 }
 
+TEST(LinearModel, ChoicesExploreWhatTheContextAddsTheLessTheOlderAModelIs) {
+  LinearOptions options = one_level();
+  options.context_fading_decisions = 100;
+  LinearModel fading(options), steady(one_level());
+  const auto rows = random_rows(3, 300, 9);
+  learn_all(fading, rows);
+  learn_all(steady, rows);
+  const auto variance = [](const LinearModel& model, std::vector<float> features,
+                           std::uint64_t decisions) {
+    ObservationBuilder builder(std::move(features), model_names(4));
+    std::vector<Score> scores(4);
+    env::Observation observation = builder.at(decisions, {0, 0});
+    EXPECT_TRUE(model.view().score(observation, false, scores));
+    return scores[0].choice_sd * scores[0].choice_sd;
+  };
+  const std::vector<float> mean{0, 0, 0}, other{0.9F, -0.7F, 0.4F};
+  EXPECT_NEAR(variance(fading, mean, 10'000), variance(steady, mean, 10'000), 1e-12);
+  const double context = variance(steady, other, 0) - variance(steady, mean, 0);
+  EXPECT_GT(context, 0);
+  for (const std::uint64_t age : {0, 100, 900}) {
+    EXPECT_NEAR(variance(fading, other, age) - variance(fading, mean, age),
+                context / (1 + static_cast<double>(age) / 100), 0.01 * context)
+        << age;
+  }
+}
+
 TEST(LinearModel, StaysSoundOverManyRowsWithForgetting) {
   LinearOptions options;
   options.dimension = kDimension;
