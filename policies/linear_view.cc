@@ -15,10 +15,10 @@ namespace {
 
 using Vector = boost::container::small_vector<double, 264>;
 
-// How many directions of the context choices explore of a new arm; with more, each gets its share. Which model
-// is best on the whole must be explored; which is best for whom is mostly told by the variety of
-// queries (Bastani, Bayati and Khosravi 2021), and exploring every direction of a long vector in
-// full cost reward on every real data set tried.
+// How many directions of the context choices explore of a new arm; with more, each gets its share.
+// Which model is best on the whole must be explored; which is best for whom is mostly told by the
+// variety of queries (Bastani, Bayati and Khosravi 2021), and exploring every direction of a long
+// vector in full cost reward on every real data set tried.
 constexpr double kExploredDirections = 15;
 
 struct Prediction {
@@ -42,7 +42,8 @@ class Predictor {
   /// From now on, for an arm of this age.
   void set_age(double decisions) {
     const double of_new = std::min(1.0, kExploredDirections / static_cast<double>(n() - 1));
-    context_share_ = view_.context_fading > 0 ? of_new / (1 + decisions / view_.context_fading) : of_new;
+    context_share_ =
+        view_.context_fading > 0 ? of_new / (1 + decisions / view_.context_fading) : of_new;
   }
 
   /// The mean and, where choices need it, the variance that they explore: all that a choice takes.

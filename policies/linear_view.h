@@ -59,7 +59,7 @@ struct LinearView {
   std::size_t stride = 0;
   std::size_t shared_stride = 0;
   double context_fading = 0;  ///< as LinearOptions::context_fading_decisions
-  double longest_age = 0;  ///< of an arm, in decisions: older evidence is forgotten; 0: none is
+  double longest_age = 0;     ///< of an arm, in decisions: older evidence is forgotten; 0: none is
   std::array<HeadView, kHeads> heads;
   std::vector<ArmView> arms;
   std::vector<double> storage;       ///< of a snapshot
