@@ -85,6 +85,15 @@ def cpu_s(process):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def add_differences(figures, kind):
+    """What daemon and forwarder add to what the mock takes by itself."""
+    for tail in ("p50", "p99"):
+        direct = figures["direct"][f"{kind}{tail}_us"]
+        figures[f"added_{kind}{tail}_us"] = figures["daemon"][f"{kind}{tail}_us"] - direct
+        figures[f"forwarder_added_{kind}{tail}_us"] = (
+            figures["forwarder"][f"{kind}{tail}_us"] - direct)
+
+
 class Bench:
     def __init__(self, build, seconds, runs, decisions):
         self.build, self.seconds, self.runs = pathlib.Path(build), seconds, runs
@@ -227,8 +236,9 @@ class Bench:
             return json.load(answer)
 
     def chat(self):
-        """Chat completions through the daemon against the mock upstream asked directly."""
-        mock_port = free_port()
+        """Chat completions through the daemon against the mock upstream asked directly, and through
+        a forwarder of bytes."""
+        mock_port, forward_port = free_port(), free_port()
         config, port = self.config("chat", mock_port)
         target = "/v1/chat/completions"
         plain = [{"model": "auto", "messages": [{"role": "user", "content": text}]}
@@ -237,7 +247,9 @@ class Bench:
         streams = self.file_of("streams", [
             {**body, "stream": True, "stream_options": {"include_usage": True}} for body in plain])
         mock = [self.build / "bench/mock_upstream", mock_port]
+        forward = [self.build / "bench/tcp_forward", forward_port, mock_port]
         with running(mock, LOAD_CORE, mock_port, "/"), \
+                running(forward, SERVER_CORE, forward_port, "/"), \
                 self.daemon(config, port, SERVER_CORE) as daemon:
             self.load(port, target, bodies, requests=2000, connections=16)
             chat = {}
@@ -245,25 +257,21 @@ class Bench:
                 before = cpu_s(daemon)
                 figures = self.in_turn({
                     "daemon": lambda c=connections: self.load(port, target, bodies, connections=c),
+                    "forwarder": lambda c=connections: self.load(forward_port, target, bodies,
+                                                                 connections=c),
                     "direct": lambda c=connections: self.load(mock_port, target, bodies,
                                                               connections=c)})
                 done = figures["daemon"]["requests"] * self.runs
                 figures["cpu_us"] = 1e6 * (cpu_s(daemon) - before) / done
-                for tail in ("p50", "p99"):
-                    figures[f"added_{tail}_us"] = (figures["daemon"][f"{tail}_us"] -
-                                                   figures["direct"][f"{tail}_us"])
+                add_differences(figures, "")
                 chat[str(connections)] = figures
             self.result["chat"] = chat
             figures = self.in_turn({
-                "daemon": lambda: self.load(port, target, streams, connections=1, stream=True),
-                "direct": lambda: self.load(mock_port, target, streams, connections=1,
-                                            stream=True)})
-            for tail in ("p50", "p99"):
-                key = f"first_byte_{tail}_us"
-                figures[f"added_first_byte_{tail}_us"] = (figures["daemon"][key] -
-                                                          figures["direct"][key])
-                figures[f"added_{tail}_us"] = (figures["daemon"][f"{tail}_us"] -
-                                               figures["direct"][f"{tail}_us"])
+                name: lambda at=at: self.load(at, target, streams, connections=1, stream=True)
+                for name, at in (("daemon", port), ("forwarder", forward_port),
+                                 ("direct", mock_port))})
+            add_differences(figures, "")
+            add_differences(figures, "first_byte_")
             self.result["stream"] = figures
 
     def feedback(self):

@@ -1,4 +1,5 @@
-// Many clients at once of a daemon that hedges, with slow and failing upstreams; some clients leave.
+// Many clients at once of a daemon that hedges, with slow and failing upstreams; some clients
+// leave.
 
 #include <gmock/gmock.h>
 
