@@ -1,8 +1,9 @@
 // What one query costs before the policy sees it: parsing the body, tokenising, encoding.
-// The text is made of common words, a kilobyte of it.
+// The text is made of common words, a kilobyte of it. minilm where scripts/fetch-minilm has put it.
 
 #include <benchmark/benchmark.h>
 
+#include <filesystem>
 #include <stdexcept>
 #include <string>
 
@@ -71,6 +72,14 @@ BENCHMARK(encode_static);
 
 void encode_hash(benchmark::State& state) { use_encoder(state, "hash"); }
 BENCHMARK(encode_hash);
+
+void encode_minilm(benchmark::State& state) {
+  if (!std::filesystem::exists(YARDMASTER_MINILM)) {
+    return state.SkipWithError("scripts/fetch-minilm has not fetched it");
+  }
+  use_encoder(state, "minilm:" YARDMASTER_MINILM);
+}
+BENCHMARK(encode_minilm);
 
 void see_surface(benchmark::State& state) {
   const Query query = query_from_text(kilobyte_of_text());

@@ -3,6 +3,11 @@
 import argparse
 import json
 import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "learning"))
+
+import chart  # noqa: E402
 
 TARGETS_NOTE = (
     "Targets are for two cores that nothing else uses; machines differ, so judge by the ratios. What made "
@@ -77,8 +82,9 @@ def summary(s):
         row("acknowledged feedback to serving, p99, "
             f"beside {us(fresh['feedback_per_s'])} feedback/s", f"{fresh['p99_s']:.3f} s", "1 s",
             fresh["p99_s"] <= 1)
-    if "large" in s:
-        big = s["large"]
+    for big in s.get("large", []):
+        if big["decisions"] < 10_000_000:
+            continue
         row(f"{big['decisions']:,} decisions in the store: opened in, memory",
             f"{big['ready_s']:.1f} s, {big['memory_mb']:.0f} MB", "5 s, 500 MB",
             big["ready_s"] <= 5 and big["memory_mb"] <= 500)
@@ -113,11 +119,20 @@ def route(s):
                   [[part, us(run["per_s"]), *latency_cells(run)]
                    for part, run in s["route_open"].items()])
     learning = s["learning_while_serving"]
+    text += "\n![Latency](plots/route-latency.svg)\n\n![Requests](plots/route-rate.svg)\n"
     text += ("\nWith a backlog of 20,000 rows being learned beside half the saturated rate:\n\n")
     text += table(["", "requests/s", *LATENCY_HEAD],
                   [[name, us(learning[name]["per_s"]), *latency_cells(learning[name])]
                    for name in ("quiet", "learning")])
+    if "compaction" in s:
+        text += "\n" + compaction(s["compaction"])
+    if "allocations" in s:
+        counts = s["allocations"]
+        text += "\nAllocations a request, io thread / all threads, HTTP and the store's record with them: "
+        text += ", ".join(f"{target} {count['io_thread']:.0f} / {count['all_threads']:.0f}"
+                          for target, count in counts.items()) + ".\n"
     text += (f"\nMemory: {s['memory_at_rest_mb']:.0f} MB at rest, "
+             f"{s['memory_under_load_mb']:.0f} MB at most under load, "
              f"{s['memory_after_load_mb']:.0f} MB after the load. Start to ready: "
              f"{s['start_to_ready_s']:.2f} s.\n")
     return text
@@ -153,18 +168,46 @@ def feedback(s):
             table(["connections", "items a call", "items/s", *LATENCY_HEAD], rows))
 
 
+def compaction(figures):
+    text = (f"Seconds in which RocksDB compacts, at {us(figures['per_s'])} requests/s, half of what "
+            "64 connections reach: ")
+    if figures["p99_us"] is None:
+        return text + "none came.\n"
+    return (text + f"median p99 {us(figures['p99_us'])} us over {figures['seconds']} of them, "
+            f"{us(figures['other_p99_us'])} us over the {figures['other_seconds']} others.\n")
+
+
 def large(s):
-    big = s["large"]
     return (
-        "## A store of months\n\n"
-        f"{big['decisions']:,} decisions of 90 days, each with an outcome and feedback; by "
-        "`python3 bench/serving.py build/release build/bench/large.json --only large --decisions "
-        f"{big['decisions']}`. {big['bytes_a_decision']:.0f} bytes a decision on disk. To learn all of it "
-        f"from nothing: {big['learning_s']:.0f} s.\n\n" +
-        table(["start", "ready after", "memory"],
-              [["after a stop", f"{big['ready_s']:.1f} s", f"{big['memory_mb']:.0f} MB"],
-               ["after a kill, 5,000 decisions later", f"{big['ready_after_kill_s']:.1f} s",
-                f"{big['memory_after_kill_mb']:.0f} MB"]]))
+        "## A store of months\n\nDecisions of 90 days, each with an outcome and feedback; by "
+        "`python3 bench/serving.py build/release build/bench/large.json --only large`.\n\n" +
+        table(["decisions", "bytes a decision on disk", "all of it learned from nothing",
+               "ready after a stop", "memory", "ready after a kill, 5,000 decisions later", "memory"],
+              [[f"{big['decisions']:,}", f"{big['bytes_a_decision']:.0f}",
+                f"{big['learning_s']:.0f} s", f"{big['ready_s']:.1f} s",
+                f"{big['memory_mb']:.0f} MB", f"{big['ready_after_kill_s']:.1f} s",
+                f"{big['memory_after_kill_mb']:.0f} MB"] for big in s["large"]]))
+
+
+def draw_route(s, folder):
+    """Closed loop, over the connections on a scale of doublings."""
+    closed = s["route_closed"]
+    place = {connections: at for at, connections in enumerate(closed)}
+    colours = {"daemon": "#0a6ebd", "echo": "#888888"}
+
+    def series(name, figure, label, width):
+        return (label, colours[name], width,
+                [(place[c], closed[c][name][figure] / 1000) for c in closed])
+
+    folder.mkdir(exist_ok=True)
+    (folder / "route-rate.svg").write_text(chart.line_chart(
+        "POST /v1/route, closed loop", "connections", "1,000 requests/s",
+        [series("daemon", "per_s", "daemon", 3), series("echo", "per_s", "bare echo", 1.5)], list(closed)))
+    (folder / "route-latency.svg").write_text(chart.line_chart(
+        "POST /v1/route, closed loop", "connections", "ms",
+        [series(name, figure, f"{label}, {figure[:3]}", width)
+         for name, label in (("daemon", "daemon"), ("echo", "bare echo"))
+         for figure, width in (("p50_us", 3), ("p99_us", 1.5))], list(closed)))
 
 
 def micro(path, title, note):
@@ -172,6 +215,8 @@ def micro(path, title, note):
     rows = []
     for run in runs:
         rate = run.get("items_per_second")
+        if run.get("error_occurred"):
+            continue
         rows.append([run["name"], f"{run['real_time']:,.1f} {run['time_unit']}",
                      f"{rate:,.0f}" if rate else ""])
     return f"## {title}\n\n{note}\n\n" + table(["", "time", "items/s"], rows)
@@ -195,9 +240,11 @@ def main():
                       ("large", large)):
         if key in serving:
             parts.append(make(serving))
+    if "route_closed" in serving:
+        draw_route(serving, arguments.output.parent / "plots")
     for name, title, note in (
-            ("policies", "Policies", "12 models, 76 features, 5,000 rows learned: a decision, and "
-             "a row learned."),
+            ("policies", "Policies", "76 features, 10,000 rows learned, 12 models where no number is named: a "
+             "snapshot's distribution, a decision by the learner's own state, a row learned."),
             ("encoder", "Encoders", "One query at a time."),
             ("store", "Store", "Decisions written, and feedback synced, by the store alone.")):
         path = arguments.folder / f"{name}.json"

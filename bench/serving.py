@@ -6,92 +6,21 @@ mock upstream the other. Elsewhere the store's and the learner's threads may use
 """
 
 import argparse
-import contextlib
 import json
-import os
 import pathlib
 import random
 import shutil
-import socket
 import statistics
 import subprocess
 import tempfile
 import time
-import urllib.error
 import urllib.request
+
+from harness import (add_differences, compactions, cpu_s, free_port, memory_mb, overlaps, query,
+                     read_counts, running)
 
 SERVER_CORE, LOAD_CORE = "0", "1"
 MODELS = 12
-WORDS = ("the of and to in is that for it as was with be by on not he his but at are this have "
-         "from or had an they which one you were her all she there would their we him been has "
-         "when who will more no if out so said what up its about into than them can only other "
-         "new some could time these two may then do first any my now such like our over man me "
-         "even most made after also did many before must through back years where much your way "
-         "well down should because each just those people how too little state good very make "
-         "world still own see men work long get here between both life being under never day").split()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def query(rng, size=1024):
-    words = []
-    while sum(map(len, words)) + len(words) < size:
-        words.append(rng.choice(WORDS))
-    return " ".join(words)[:size]
-
-
-def wait_until_up(port, path, process, limit_s=1800):
-    """Seconds until the path answers 200."""
-    begin = time.monotonic()
-    while time.monotonic() - begin < limit_s:
-        if process.poll() is not None:
-            raise RuntimeError("a server ended early: " + " ".join(map(str, process.args)))
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
-                if answer.status == 200:
-                    return time.monotonic() - begin
-        except (urllib.error.URLError, ConnectionError):
-            pass
-        time.sleep(0.002)
-    raise RuntimeError(f"nothing answered on port {port}")
-
-
-@contextlib.contextmanager
-def running(command, core, port, path):
-    process = subprocess.Popen(["taskset", "-c", core, *map(str, command)],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    try:
-        process.ready_s = wait_until_up(port, path, process)
-        yield process
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
-        process.stderr.close()
-
-
-def memory_mb(process):
-    for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
-def cpu_s(process):
-    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def add_differences(figures, kind):
-    """What daemon and forwarder add to what the mock takes by itself."""
-    for tail in ("p50", "p99"):
-        direct = figures["direct"][f"{kind}{tail}_us"]
-        figures[f"added_{kind}{tail}_us"] = figures["daemon"][f"{kind}{tail}_us"] - direct
-        figures[f"forwarder_added_{kind}{tail}_us"] = (
-            figures["forwarder"][f"{kind}{tail}_us"] - direct)
 
 
 class Bench:
@@ -126,9 +55,9 @@ class Bench:
                         f"{upstreams}models: [{models}]\nlogging: {{level: warn}}\n")
         return path, port
 
-    def daemon(self, config, port, cores=f"{SERVER_CORE},{LOAD_CORE}"):
+    def daemon(self, config, port, cores=f"{SERVER_CORE},{LOAD_CORE}", environment=None):
         return running([self.build / "yardmaster", "serve", "--config", config], cores, port,
-                       "/readyz")
+                       "/readyz", environment)
 
     def load(self, port, target, bodies=None, **options):
         command = ["taskset", "-c", LOAD_CORE, self.build / "bench/load", "--port", port,
@@ -210,6 +139,7 @@ class Bench:
                     port, "/v1/route", bodies, connections=256, rate=part * saturated)})["daemon"]
                 for part in (0.25, 0.5, 0.75)}
             self.result["memory_after_load_mb"] = memory_mb(daemon)
+            self.result["memory_under_load_mb"] = memory_mb(daemon, "VmHWM")
             self.learning_while_serving(port, saturated, bodies)
 
     def learning_while_serving(self, port, saturated, bodies):
@@ -274,6 +204,57 @@ class Bench:
             add_differences(figures, "first_byte_")
             self.result["stream"] = figures
 
+    def allocations(self):
+        """Allocations a request in the steady state: of the thread with most of them, which is the
+        io thread, and of all."""
+        counts = self.work / "counts"
+        environment = {"COUNT_ALLOCATIONS": str(counts),
+                       "LD_PRELOAD": str((self.build / "bench/count_allocations.so").resolve())}
+        mock_port = free_port()
+        config, port = self.config("allocations", mock_port)
+        chats = self.file_of("counted_chats", [
+            {"model": "auto", "messages": [{"role": "user", "content": text}]}
+            for text in self.queries])
+        mock = [self.build / "bench/mock_upstream", mock_port]
+        with running(mock, LOAD_CORE, mock_port, "/"), \
+                self.daemon(config, port, environment=environment):
+            self.teach(port)
+            self.result["allocations"] = {}
+            for target, bodies in (("/v1/route", self.route_bodies()),
+                                   ("/v1/chat/completions", chats)):
+                self.load(port, target, bodies, requests=5000, connections=16)
+                before = read_counts(counts)
+                requests = 20000
+                self.load(port, target, bodies, requests=requests, connections=16)
+                made = {thread: count - before.get(thread, 0)
+                        for thread, count in read_counts(counts).items()}
+                self.result["allocations"][target] = {
+                    "io_thread": max(made.values()) / requests,
+                    "all_threads": sum(made.values()) / requests}
+
+    def compaction(self):
+        """The tail of /v1/route at half of what it can do, in seconds in which RocksDB compacts and
+        in others."""
+        config, port = self.config("compaction")
+        bodies = self.route_bodies()
+        with self.daemon(config, port):
+            self.teach(port)
+            saturated = self.load(port, "/v1/route", bodies, connections=64)["per_s"]
+            log = self.work / "compaction" / "data" / "store" / "LOG"
+            runs = []
+            while len(runs) < 300 and (len(runs) < 30 or not any(
+                    overlaps(run, compactions(log)) for run in runs[:-10])):
+                begin = time.time()
+                figures = self.load(port, "/v1/route", bodies, connections=64,
+                                    rate=0.5 * saturated, seconds=1)
+                runs.append((begin, time.time(), figures["p99_us"]))
+            during = [run[2] for run in runs if overlaps(run, compactions(log))]
+            others = [run[2] for run in runs if not overlaps(run, compactions(log))]
+            self.result["compaction"] = {
+                "per_s": 0.5 * saturated, "seconds": len(during), "other_seconds": len(others),
+                "p99_us": statistics.median(during) if during else None,
+                "other_p99_us": statistics.median(others)}
+
     def feedback(self):
         """Feedback, on disk before it is answered."""
         config, port = self.config("feedback")
@@ -331,16 +312,19 @@ class Bench:
 
     def large(self):
         """Opening a store of months of traffic, as it was closed and after a kill."""
+        self.result["large"] = [self.open_large(decisions) for decisions in self.decisions]
+
+    def open_large(self, decisions):
         config, port = self.config("large")
         data = self.work / "large" / "data"
-        subprocess.run([self.build / "bench/fill_store", data / "store", str(self.decisions)],
+        subprocess.run([self.build / "bench/fill_store", data / "store", str(decisions)],
                        check=True)
-        figures = {"decisions": self.decisions}
+        figures = {"decisions": decisions}
         with self.daemon(config, port) as daemon:  # learns all of it
             figures["learning_s"] = daemon.ready_s
             self.wait_until_learned(port)
         figures["bytes_a_decision"] = sum(
-            path.stat().st_size for path in (data / "store").iterdir()) / self.decisions
+            path.stat().st_size for path in (data / "store").iterdir()) / decisions
         with self.daemon(config, port) as daemon:
             figures["ready_s"] = daemon.ready_s
             figures["memory_mb"] = memory_mb(daemon)
@@ -350,8 +334,8 @@ class Bench:
         with self.daemon(config, port) as daemon:
             figures["ready_after_kill_s"] = daemon.ready_s
             figures["memory_after_kill_mb"] = memory_mb(daemon)
-        self.result["large"] = figures
         shutil.rmtree(data)
+        return figures
 
     def wait_until_learned(self, port):
         while True:
@@ -362,7 +346,7 @@ class Bench:
 
 
 # "large" takes minutes and tens of gigabytes, so it runs only where it is asked for.
-SECTIONS = ("route", "chat", "feedback", "freshness")
+SECTIONS = ("route", "compaction", "chat", "allocations", "feedback", "freshness")
 
 
 def main():
@@ -372,7 +356,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=3, help="of each run")
     parser.add_argument("--runs", type=int, default=3, help="of which the median counts")
     parser.add_argument("--only", choices=(*SECTIONS, "large"), action="append")
-    parser.add_argument("--decisions", type=int, default=1_000_000, help="in the store of `large`")
+    parser.add_argument("--decisions", type=int, nargs="+", default=[1_000_000, 10_000_000],
+                        help="in the stores of `large`")
     arguments = parser.parse_args()
     bench = Bench(arguments.build, arguments.seconds, arguments.runs, arguments.decisions)
     for section in arguments.only or SECTIONS:

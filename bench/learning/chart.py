@@ -6,8 +6,9 @@ TICKS = 5
 LABEL_HEIGHT = 14
 
 
-def line_chart(title, x_label, y_label, series):
-    """`series`: (label, colour, width, [(x, y), ...]) each; at least one point in all."""
+def line_chart(title, x_label, y_label, series, names=None):
+    """`series`: (label, colour, width, [(x, y), ...]) each; at least one point in all. `names` are
+    the marks at x = 0, 1, ..., in place of numbers."""
     xs = [x for *_, points in series for x, _ in points]
     ys = [y for *_, points in series for _, y in points]
     x_low, x_high = min(xs), max(xs)
@@ -32,7 +33,10 @@ def line_chart(title, x_label, y_label, series):
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{place_y(y):.1f}" '
                      f'y2="{place_y(y):.1f}" stroke="#e5e5e5"/>')
         parts.append(text(LEFT - 8, place_y(y) + 4, f"{y:.3f}", "end"))
-        parts.append(text(place_x(x), HEIGHT - BOTTOM + 18, f"{x:,.0f}", "middle"))
+        if names is None:
+            parts.append(text(place_x(x), HEIGHT - BOTTOM + 18, f"{x:,.0f}", "middle"))
+    for x, name in enumerate(names or []):
+        parts.append(text(place_x(x), HEIGHT - BOTTOM + 18, name, "middle"))
     parts.append(text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, x_label, "middle"))
     parts.append(f'<text transform="translate(14 {HEIGHT / 2:.0f}) rotate(-90)" '
                  f'text-anchor="middle">{escape(y_label)}</text>')
