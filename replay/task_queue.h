@@ -44,8 +44,13 @@ struct Tick {
   Store::Done done;
 };
 
-using Task =
-    std::variant<AppendDecision, AppendOutcome, AppendFeedback, AppendRows, ImportRecord, Tick>;
+/// Writes nothing: is done when what was pushed before it is.
+struct Barrier {
+  Store::Done done;
+};
+
+using Task = std::variant<AppendDecision, AppendOutcome, AppendFeedback, AppendRows, ImportRecord,
+                          Tick, Barrier>;
 
 /// Roughly the memory that a task holds.
 std::size_t task_bytes(const Task& task);
