@@ -119,8 +119,6 @@ class WritableStore final : public ReadableStore {
     writer_.submit(ImportRecord{std::move(record), std::move(done)});
   }
 
-  void after_queued(Done done) override { writer_.submit(Barrier{std::move(done)}); }
-
   void hold() override { writer_.hold(); }
   void release() override { writer_.release(); }
 
@@ -187,7 +185,6 @@ class ReadOnlyStore final : public ReadableStore {
   }
   void append_rows(std::vector<TrainingRow>, Done done) override { done(refused()); }
   void import_record(DecisionRecord, Done done) override { done(refused()); }
-  void after_queued(Done done) override { done({}); }
   void hold() override {}
   void release() override {}
 

@@ -159,10 +159,6 @@ class Store {
   virtual void hold() = 0;
   virtual void release() = 0;
 
-  /// `done` when what was appended before this call is written, and what failed of it is known. Who
-  /// did not wait for his own appends can so read them.
-  virtual void after_queued(Done done) = 0;
-
   // Reading --------------------------------------------------------------------------------
 
   /// The decision and all that came of it; not_found if there is none.

@@ -55,8 +55,6 @@ std::size_t bytes_of(const ImportRecord& task) {
 
 std::size_t bytes_of(const Tick& task) { return sizeof task; }
 
-std::size_t bytes_of(const Barrier& task) { return sizeof task; }
-
 }  // namespace
 
 std::size_t task_bytes(const Task& task) {

@@ -44,13 +44,8 @@ struct Tick {
   Store::Done done;
 };
 
-/// Writes nothing: is done when what was pushed before it is.
-struct Barrier {
-  Store::Done done;
-};
-
-using Task = std::variant<AppendDecision, AppendOutcome, AppendFeedback, AppendRows, ImportRecord,
-                          Tick, Barrier>;
+using Task =
+    std::variant<AppendDecision, AppendOutcome, AppendFeedback, AppendRows, ImportRecord, Tick>;
 
 /// Roughly the memory that a task holds.
 std::size_t task_bytes(const Task& task);

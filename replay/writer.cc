@@ -158,8 +158,6 @@ void Writer::apply(Turn& turn, Task& task, Owed& owed) {
     Status status = ledger_.import_record(turn, std::move(import->record), now);
     owed.synced.emplace_back([done = std::move(import->done), status = std::move(status)](
                                  const Status& synced) { done(status ? synced : status); });
-  } else if (auto* barrier = std::get_if<Barrier>(&task)) {
-    owed.logged.emplace_back(std::move(barrier->done), Status());
   } else {
     ticks_.push_back(std::move(std::get<Tick>(task).done));
     housekeeping_ = true;

@@ -3,7 +3,6 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -62,7 +61,6 @@ class Api {
   boost::asio::awaitable<HttpResponse> openapi(HttpRequest request, Caller caller);
 
   using PendingLog = std::shared_ptr<StoreWaits::Pending<Status>>;
-  using LostOutcome = std::function<void(const Error&)>;
 
   struct ChatTarget;
   struct ChatRun;
@@ -92,8 +90,8 @@ class Api {
   void count_choice(const env::ModelSpec& model, bool degraded);
   PendingLog begin_log(Decision decision);
   boost::asio::awaitable<Status> finish_log(PendingLog log);
-  PendingLog begin_outcome(DecisionId id, Outcome outcome, std::string response_id,
-                           LostOutcome lost = {});
+  boost::asio::awaitable<Status> log_outcome(DecisionId id, Outcome outcome,
+                                             std::string response_id);
   boost::asio::awaitable<Result<ChatTarget>> choose_first(ChatRun& run);
   Result<ChatTarget> choose_next(ChatRun& run, const ChatTarget& failed);
   Result<ChatTarget> choose_routed(ChatRun& run);
@@ -141,7 +139,7 @@ class Api {
 
   bool may_try_another(const ChatRun& run, const ChatAttempt& attempt) const;
   boost::asio::awaitable<void> know_whether_logged(const ChatRun& run, ChatTarget& target);
-  PendingLog record(ChatTarget& target, Outcome outcome, const env::Usage& usage);
+  boost::asio::awaitable<void> record(ChatTarget& target, Outcome outcome, const env::Usage& usage);
   void give_feedback(std::vector<replay::FeedbackItem> items);
   void note_answer(const ChatRun& run, const ChatTarget& target);
   void price_outcome(const DecisionId& id, Outcome& outcome) const;

@@ -131,7 +131,7 @@ asio::awaitable<void> Api::conclude(ChatRun& run, ChatLeg& leg) {
   count_call(run.route, *leg.target.model, gen_ai_call_of(leg.attempt));
   Outcome outcome = outcome_of(leg.attempt, services_.clock());
   if (run.access) add_outcome(outcome, *run.access);
-  record(leg.target, std::move(outcome), leg.attempt.usage);
+  co_await record(leg.target, std::move(outcome), leg.attempt.usage);
 }
 
 /// The same of a call whose answer nobody gets: another's was first, or the client has left.
@@ -159,7 +159,7 @@ asio::awaitable<void> Api::conclude_lost(ChatRun& run, ChatLeg& leg, std::string
   outcome.status = Outcome::Status::cancelled;
   outcome.error = std::move(why);
   co_await know_whether_logged(run, leg.target);
-  record(leg.target, std::move(outcome), leg.attempt.usage);
+  co_await record(leg.target, std::move(outcome), leg.attempt.usage);
 }
 
 /// What a call that was given up still says of its model.
@@ -195,10 +195,8 @@ asio::awaitable<void> Api::know_whether_logged(const ChatRun& run, ChatTarget& t
   if (!target.logged && !counted) context_.metrics->degraded.add();
 }
 
-/// Logs what came of a decision, or where it is not logged counts its cost at least. It is in the
-/// store's queue then, before any feedback that may follow: only who says something of the outcome
-/// waits for what this returns (nullptr: for nothing).
-Api::PendingLog Api::record(ChatTarget& target, Outcome outcome, const env::Usage& usage) {
+/// Logs what came of a decision, or where it is not logged counts its cost at least.
+asio::awaitable<void> Api::record(ChatTarget& target, Outcome outcome, const env::Usage& usage) {
   if (outcome.input_tokens && outcome.output_tokens) {
     target.load.used(static_cast<double>(*outcome.input_tokens + *outcome.output_tokens));
   } else if (!is_billed(outcome.status)) {
@@ -212,15 +210,17 @@ Api::PendingLog Api::record(ChatTarget& target, Outcome outcome, const env::Usag
   }
   if (!target.logged) {
     settle(target.decision.id, outcome);
-    return nullptr;
+    co_return;
   }
   auto measured = implicit_feedback(services_.own_metrics, target.decision.id, outcome,
                                     usage.finish.value_or(env::Finish::stop));
-  PendingLog log = begin_outcome(
-      target.decision.id, std::move(outcome), usage.response_id,
-      [](const Error& error) { spdlog::warn("an outcome is lost: {}", error.message); });
+  const Status reported =
+      co_await log_outcome(target.decision.id, std::move(outcome), usage.response_id);
+  if (!reported) {
+    spdlog::warn("an outcome is lost: {}", reported.error().message);
+    co_return;
+  }
   give_feedback(std::move(measured));
-  return log;
 }
 
 void Api::count_call(env::ApiRoute route, const env::ModelSpec& model, const GenAiCall& call) {

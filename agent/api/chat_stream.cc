@@ -46,9 +46,8 @@ asio::awaitable<void> Api::ChatStream::write_to(BodyWriter& out) {
   api_.count_upstream(*attempt_.model, !failed, total_s * 1e6);
   if (failed) api_.count_failure(*attempt_.model, {.what = outcome.error});
   count(outcome);
-  // Before the end is sent, which says what the outcome is.
-  const PendingLog logged = api_.record(target_, outcome, attempt_.reader->usage());
-  if (logged != nullptr) co_await StoreWaits::finish(logged);
+  // Before the end is sent: who reads it may send feedback at once.
+  co_await api_.record(target_, outcome, attempt_.reader->usage());
   if (gone_) co_return;
   std::string end = closing_comment(outcome);
   if (failed && !attempt_.reader->error()) {

@@ -86,17 +86,15 @@ void Api::settle(const DecisionId& id, const Outcome& outcome) {
   }
 }
 
-/// Whoever waits for it may do so by finish_log().
-Api::PendingLog Api::begin_outcome(DecisionId id, Outcome outcome, std::string response_id,
-                                   LostOutcome lost) {
-  const auto told = [this, id, outcome, lost](const std::optional<Status>& answer) {
-    if (answer && *answer) return settle(id, outcome);
-    if (lost) lost(answer ? answer->error() : store_overdue());
-  };
-  const auto start = [&](std::function<void(Status)> done) {
+asio::awaitable<Status> Api::log_outcome(DecisionId id, Outcome outcome, std::string response_id) {
+  const Outcome kept = outcome;
+  auto append = [&](std::function<void(Status)> done) {
     services_.store.append_outcome(id, std::move(outcome), std::move(response_id), std::move(done));
   };
-  return context_.log_waits->begin<Status>(start, told);
+  auto answer = co_await context_.log_waits->await<Status>(append);
+  const Status stored = answer ? std::move(*answer) : Status(fail(store_overdue()));
+  if (stored) settle(id, kept);
+  co_return stored;
 }
 
 /// What the daemon itself says of a decision. Nobody waits for it; where it is lost the log says
@@ -131,8 +129,7 @@ asio::awaitable<HttpResponse> Api::outcomes(HttpRequest request, Caller) {
   read->outcome.error = services_.texts.other(std::move(read->outcome.error));
   price_outcome(read->id, read->outcome);
   auto measured = implicit_feedback(services_.own_metrics, read->id, read->outcome, {});
-  PendingLog log = begin_outcome(read->id, std::move(read->outcome), {});
-  const Status stored = co_await finish_log(std::move(log));
+  const Status stored = co_await log_outcome(read->id, std::move(read->outcome), {});
   if (!stored) co_return to_response(stored.error());
   give_feedback(std::move(measured));
   HttpResponse response;

@@ -111,12 +111,6 @@ asio::awaitable<HttpResponse> Api::decision(HttpRequest request, Caller) {
   target = target.substr(0, target.find('?'));
   const auto id = parse_known_id(target.substr(target.rfind('/') + 1));
   if (!id) co_return to_response(id.error());
-  // The outcome of an answer that has just been given may still be in the queue.
-  auto drain = [this](std::function<void(Status)> done) {
-    services_.store.after_queued(std::move(done));
-  };
-  PendingLog drained = context_.log_waits->begin<Status>(drain);
-  co_await StoreWaits::finish(std::move(drained));
   auto record = services_.store.find(*id);
   if (!record) co_return to_response(record.error());
   services_.texts.forget(record->decision, services_.clock());

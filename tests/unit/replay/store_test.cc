@@ -81,21 +81,6 @@ TEST_F(StoreTest, DecisionOutcomeAndFeedbackMayBeQueuedTogether) {
   EXPECT_EQ(rows().size(), 1u);
 }
 
-TEST_F(StoreTest, WhatWasAppendedIsReadAfterTheQueueThoughNobodyWaitedForIt) {
-  open();
-  for (int round = 0; round < 100; ++round) {
-    const Decision each = decision();
-    store_->append_decision(each, [](Status) {});
-    store_->append_outcome(each.id, outcome(), "", [](Status) {});
-    std::promise<Status> drained;
-    store_->after_queued([&](Status status) { drained.set_value(status); });
-    ASSERT_TRUE(drained.get_future().get());
-    const auto found = store_->find(each.id);
-    ASSERT_TRUE(found) << found.error().message;
-    EXPECT_EQ(found->outcome, outcome());
-  }
-}
-
 TEST_F(StoreTest, AFailedCallIsLearnedAtOnceWithQualityZero) {
   open();
   const DecisionId id = decide();
