@@ -83,7 +83,7 @@ def compactions(log):
     begun, out = {}, []
     for line in log.read_text(errors="replace").splitlines():
         _, found, text = line.partition("EVENT_LOG_v1 ")
-        if not found:
+        if not found or not text.endswith("}"):  # the last line may be half written
             continue
         event = json.loads(text)
         if event.get("event") == "compaction_started":

@@ -55,6 +55,16 @@ std::string fingerprint(const LinearOptions& options) {
   return out.str();
 }
 
+/// The precision of own intercepts that a state was learned with. It stands sixth in the second
+/// line of its fingerprint; anything else there makes the fingerprints differ all the same.
+double own_intercept_of(const std::string& fingerprint) {
+  constexpr int kPlace = 5;
+  std::istringstream words(fingerprint.substr(std::min(fingerprint.size(), sizeof kFormat)));
+  std::string word;
+  for (int i = 0; i <= kPlace; ++i) words >> word;
+  return std::strtod(word.c_str(), nullptr);  // streams do not read hexadecimal numbers
+}
+
 /// Counts stay far below 2^53, so doubles hold them exactly.
 std::uint64_t as_count(double value) {
   return value >= 0 && value < 0x1p53 ? static_cast<std::uint64_t>(value) : 0;
@@ -129,7 +139,9 @@ Status LinearModel::load(std::istream& in) {
   if (auto read = archive.read(in); !read) return read;
   const auto stored = archive.bytes("fingerprint");
   if (!stored) return fail(stored.error());
-  if (*stored != fingerprint(options_)) {
+  LinearOptions learned_with = options_;
+  learned_with.prior.own_intercept = own_intercept_of(*stored);
+  if (*stored != fingerprint(learned_with)) {
     return fail(ErrorCode::unsupported,
                 "policy state: saved by another version or with other options (features, "
                 "half-life, priors); learn anew from the store");
@@ -144,6 +156,8 @@ Status LinearModel::load(std::istream& in) {
   reference_ = loaded.reference_;
   rows_since_rebuild_ = loaded.rows_since_rebuild_;
   use_traits();
+  // The sums do not depend on it. Noise and evidence stay as they were made.
+  if (learned_with.prior.own_intercept != options_.prior.own_intercept) rebuild();
   view_ = {};
   refresh_view();
   return {};

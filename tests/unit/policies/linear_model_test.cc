@@ -244,6 +244,26 @@ TEST(LinearModel, AStateOfOtherOptionsIsUnsupported) {
   EXPECT_EQ(loaded.error().code, ErrorCode::unsupported);
 }
 
+TEST(LinearModel, AStateOfAnotherPriorOfInterceptsIsReadByTheOwn) {
+  LinearOptions other = one_level();
+  other.prior.own_intercept = 8;
+  LinearModel saved(other), expected(one_level()), loaded(one_level());
+  const auto rows = random_rows(3, 300, 9);
+  learn_all(saved, rows);
+  learn_all(expected, rows);
+  std::stringstream state;
+  ASSERT_TRUE(saved.save(state));
+  ASSERT_TRUE(loaded.load(state));
+  const std::vector<float> features{0.7F, -0.2F, 0.1F};
+  const auto before = score(saved.view(), features, model_names(3));
+  const auto as_learned = score(expected.view(), features, model_names(3));
+  const auto as_loaded = score(loaded.view(), features, model_names(3));
+  for (std::size_t arm = 0; arm < 3; ++arm) {
+    EXPECT_NEAR(as_loaded[arm].quality, as_learned[arm].quality, 1e-9);
+    EXPECT_GT(std::abs(before[arm].quality - as_learned[arm].quality), 1e-5);
+  }
+}
+
 TEST(LinearModel, OneWrongCostDoesNotDecideWhatAModelIsThoughtToCost) {
   LinearOptions options;
   options.dimension = kDimension;
