@@ -19,7 +19,8 @@ void append_shortest(Real value, std::string& out) {
     return;
   }
   char text[32];
-  const auto written = std::to_chars(text, text + sizeof text, value);
+  // "-0" would be read as an integer, which has no sign.
+  const auto written = std::to_chars(text, text + sizeof text, value == 0 ? Real(0) : value);
   out.append(text, written.ptr);
 }
 

@@ -13,12 +13,15 @@ Status StreamReader::take(std::string_view bytes) {
   while (!done()) {
     const auto event = splitter_.next();
     if (!event) break;
+    if (*event == "\n" && swallowed_) continue;
+    const std::size_t before = ready_.size();
     const auto data = sse_data(*event, joined_);
     if (!data) {
       pass_on(*event);
-      continue;
+    } else if (Status taken = take_event(*event, *data); !taken) {
+      return taken;
     }
-    if (Status taken = take_event(*event, *data); !taken) return taken;
+    swallowed_ = ready_.size() == before;
   }
   if (!started_ && ready_.size() > kMaxEventBytes) {
     return fail(ErrorCode::io, "the stream has comments alone");

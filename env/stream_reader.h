@@ -63,6 +63,9 @@ class StreamReader {
   SseSplitter splitter_;
   std::string ready_;
   std::string joined_;
+  /// The last event was not passed on, so the end of its blank line is not either, should a read
+  /// have cut it off.
+  bool swallowed_ = false;
 };
 
 /// The reader for answers of a route. `hide_usage`: of chat completions and completions, the event

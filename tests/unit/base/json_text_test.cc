@@ -23,6 +23,13 @@ TEST(JsonText, WholeNumbersStayWhole) {
   EXPECT_EQ(to_json(json::value(30.0)), "30");
 }
 
+TEST(JsonText, ZeroHasNoSign) {
+  EXPECT_EQ(to_json(json::value(-0.0)), "0");
+  std::string text;
+  append_number(-0.0F, text);
+  EXPECT_EQ(text, "0");
+}
+
 TEST(JsonText, NumbersThatJsonDoesNotHaveAreNull) {
   EXPECT_EQ(to_json(json::value(std::nan(""))), "null");
   EXPECT_EQ(to_json(json::value(-HUGE_VAL)), "null");

@@ -68,6 +68,24 @@ TEST(MessageStream, WithoutItsLastEventItIsUnfinished) {
   EXPECT_FALSE(odd->take("data: hello\n\n"));
 }
 
+TEST(ChatStream, WhatIsLeftOutTakesItsWholeBlankLineWithItWhereverAReadCutsIt) {
+  const std::string hello = R"(data: {"id":"c1","choices":[{"index":0,"delta":{"content":"Hi"}}]})"
+                            "\r\r\n";
+  const std::string usage =
+      R"(data: {"id":"c1","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}})"
+      "\r\r\n";
+  const std::string stream = hello + usage + "data: [DONE]\r\r\n";
+  for (std::size_t cut = 0; cut <= stream.size(); ++cut) {
+    const auto reader = make_stream_reader(ApiRoute::chat_completions, true);
+    ASSERT_TRUE(reader->take(stream.substr(0, cut)));
+    if (!reader->done()) {
+      ASSERT_TRUE(reader->take(stream.substr(cut)));
+    }
+    EXPECT_EQ(reader->ready(), hello) << cut;
+    EXPECT_TRUE(reader->done());
+  }
+}
+
 TEST(ResponseStream, EndsWithTheCompleteResponseWhichHasTheUsage) {
   const std::string created =
       event("response.created", R"({"type": "response.created", "response": {"id": "resp_1"}})");
