@@ -2,7 +2,6 @@
 them from outside."""
 
 import contextlib
-import json
 import os
 import pathlib
 import socket
@@ -76,25 +75,6 @@ def read_counts(path):
     """Allocations by thread, as bench/count_allocations.cc writes them."""
     data = path.read_bytes()
     return {thread: count for thread, count in struct.iter_unpack("QQ", data) if thread}
-
-
-def compactions(log):
-    """Begin and end, in seconds since 1970, of each that RocksDB's log tells of."""
-    begun, out = {}, []
-    for line in log.read_text(errors="replace").splitlines():
-        _, found, text = line.partition("EVENT_LOG_v1 ")
-        if not found or not text.endswith("}"):  # the last line may be half written
-            continue
-        event = json.loads(text)
-        if event.get("event") == "compaction_started":
-            begun[event["job"]] = event["time_micros"] / 1e6
-        elif event.get("event") == "compaction_finished" and event["job"] in begun:
-            out.append((begun.pop(event["job"]), event["time_micros"] / 1e6))
-    return out + [(begin, float("inf")) for begin in begun.values()]
-
-
-def overlaps(run, spans):
-    return any(begin < run[1] and end > run[0] for begin, end in spans)
 
 
 def cpu_s(process):

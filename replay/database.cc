@@ -6,6 +6,7 @@
 #include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,17 +23,28 @@ namespace {
 
 constexpr std::size_t kBlockCacheBytes = 32u << 20;
 
+/// Niceness of RocksDB's own threads: where processors are short, those that serve go first.
+/// Flushes go before compactions, since writing waits for them when two write buffers are full.
+constexpr int kFlushNiceness = 10, kCompactionNiceness = 15;
+
+/// Of the calling thread. Best effort: it may be nicer already, and then not be let back.
+void be_nice(int niceness) {
+  static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness));
+}
+
 /// Keeps RocksDB from resuming by itself, since that would sync a log in which a write failed;
 /// revive() opens anew instead.
 class Listener final : public rocksdb::EventListener {
  public:
   void OnFlushBegin(rocksdb::DB*, const rocksdb::FlushJobInfo&) override {
+    be_nice(kFlushNiceness);
     failpoint("store.flush");
   }
   void OnTableFileCreated(const rocksdb::TableFileCreationInfo&) override {
     failpoint("store.table_written");
   }
   void OnCompactionBegin(rocksdb::DB*, const rocksdb::CompactionJobInfo&) override {
+    be_nice(kCompactionNiceness);
     failpoint("store.compaction");
   }
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
@@ -57,6 +69,7 @@ rocksdb::DBOptions database_options(const Database::Options& options, rocksdb::E
   out.max_log_file_size = 8u << 20;
   out.stats_dump_period_sec = 0;
   out.stats_persist_period_sec = 0;
+  out.bytes_per_sync = 1u << 20;  // so that a table's last sync does not keep the disk for long
   return out;
 }
 
