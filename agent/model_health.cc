@@ -60,12 +60,16 @@ void ModelHealth::given_up(std::size_t model, Time now) {
   circuit.open_until = now;
 }
 
+void ModelHealth::Circuit::note(bool failed) {
+  history = (history << 1) | (failed ? 1 : 0);
+  calls = std::min(calls + 1, kWindowCalls);
+}
+
 bool ModelHealth::succeeded(std::size_t model) {
   Circuit& circuit = *circuits_[model];
   const std::lock_guard lock(circuit.mutex);
   const bool closes = close(circuit);
-  circuit.history <<= 1;
-  circuit.calls = std::min(circuit.calls + 1, kWindowCalls);
+  circuit.note(false);
   return closes;
 }
 
@@ -104,10 +108,7 @@ bool ModelHealth::probed(std::size_t model) {
   Circuit& circuit = *circuits_[model];
   const std::lock_guard lock(circuit.mutex);
   if (circuit.open) return circuit.waits_for_probes() && close(circuit);
-  if (circuit.probes->reach == ProbeReach::model) {
-    circuit.history <<= 1;
-    circuit.calls = std::min(circuit.calls + 1, kWindowCalls);
-  }
+  if (circuit.probes->reach == ProbeReach::model) circuit.note(false);
   return false;
 }
 
@@ -128,8 +129,7 @@ bool ModelHealth::probe_failed(std::size_t model, CallFailure failure, Time now)
 bool ModelHealth::failed(std::size_t model, const CallFailure& failure, Time now) {
   Circuit& circuit = *circuits_[model];
   const std::lock_guard lock(circuit.mutex);
-  circuit.history = (circuit.history << 1) | 1;
-  circuit.calls = std::min(circuit.calls + 1, kWindowCalls);
+  circuit.note(true);
   if (circuit.open && !circuit.trial && !failure.wait) return false;  // sent before it opened
   auto reason = reason_to_open(circuit, failure);
   if (!reason && circuit.trial) reason = "a trial failed: " + failure.what;

@@ -106,6 +106,8 @@ class ModelHealth {
       return probes && (probes->reach == ProbeReach::model || of_upstream);
     }
 
+    void note(bool failed);  ///< what came of a call
+
     std::optional<Probes> probes;         // set before the first call
     std::atomic<Time::rep> last_call{0};  // with idle probes: when it began
     mutable std::mutex mutex;

@@ -93,6 +93,10 @@ class Bench:
     def route_bodies(self):
         return self.file_of("route", [{"query": text} for text in self.queries])
 
+    def chats(self):
+        return [{"model": "auto", "messages": [{"role": "user", "content": text}]}
+                for text in self.queries]
+
     def in_turn(self, measures):
         """Runs each function `runs` times, in turn; the medians of each figure."""
         seen = {name: [] for name in measures}
@@ -170,8 +174,7 @@ class Bench:
         mock_port, forward_port = free_port(), free_port()
         config, port = self.config("chat", mock_port)
         target = "/v1/chat/completions"
-        plain = [{"model": "auto", "messages": [{"role": "user", "content": text}]}
-                 for text in self.queries]
+        plain = self.chats()
         bodies = self.file_of("chat", plain)
         streams = self.file_of("streams", [
             {**body, "stream": True, "stream_options": {"include_usage": True}} for body in plain])
@@ -211,9 +214,7 @@ class Bench:
                        "LD_PRELOAD": str((self.build / "bench/count_allocations.so").resolve())}
         mock_port = free_port()
         config, port = self.config("allocations", mock_port)
-        chats = self.file_of("counted_chats", [
-            {"model": "auto", "messages": [{"role": "user", "content": text}]}
-            for text in self.queries])
+        chats = self.file_of("chat", self.chats())
         mock = [self.build / "bench/mock_upstream", mock_port]
         with running(mock, LOAD_CORE, mock_port, "/"), \
                 self.daemon(config, port, environment=environment):

@@ -18,13 +18,16 @@ std::string milliseconds_of(std::chrono::milliseconds time) {
 
 }  // namespace
 
-ChatAnswer UpstreamCall::take_answer() {
+Result<ChatAnswer> UpstreamCall::finish(bool whole, SteadyTime start) {
+  if (!whole) return fail(failure());
+  keep_connection();
   const HttpExchange::Message& message = exchange_->message();
   ChatAnswer answer;
   answer.status = message.result_int();
   answer.content_type = std::string(message[http::field::content_type]);
   answer.retry_after = std::string(message[http::field::retry_after]);
   answer.body = std::move(exchange_->body());
+  answer.latency_s = seconds_since(start);
   return answer;
 }
 

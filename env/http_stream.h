@@ -10,6 +10,10 @@
 
 namespace yardmaster::env {
 
+inline double seconds_since(SteadyTime start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
 /// A call under way: its connection, and the exchange on it. One thread.
 class UpstreamCall {
  public:
@@ -35,8 +39,9 @@ class UpstreamCall {
     if (exchange_->reusable()) lease_->keep();
   }
 
-  /// Of a complete exchange, without a latency.
-  ChatAnswer take_answer();
+  /// The answer of a call that began at `start`, once its exchange has read all, and the connection
+  /// kept; or why it was not `whole`.
+  Result<ChatAnswer> finish(bool whole, SteadyTime start);
 
   /// Why the exchange failed, and what to do.
   Error failure() const;

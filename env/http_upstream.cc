@@ -151,14 +151,8 @@ asio::awaitable<Result<ChatAnswer>> HttpUpstream::chat(ChatCall call) {
   const SteadyTime start = std::chrono::steady_clock::now();
   UpstreamCall under_way(spec_);
   if (Status begun = co_await begin(under_way, call); !begun) co_return fail(begun.error());
-  HttpExchange& exchange = under_way.exchange();
-  const bool whole = co_await exchange.read_all();
-  if (!whole) co_return fail(under_way.failure());
-  under_way.keep_connection();
-  ChatAnswer answer = under_way.take_answer();
-  answer.latency_s =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  co_return answer;
+  const bool whole = co_await under_way.exchange().read_all();
+  co_return under_way.finish(whole, start);
 }
 
 asio::awaitable<Result<StreamedAnswer>> HttpUpstream::stream(ChatCall call) {
@@ -173,15 +167,14 @@ asio::awaitable<Result<StreamedAnswer>> HttpUpstream::stream(ChatCall call) {
   if (exchange.message().result_int() == 200 && !type.starts_with("application/json")) {
     answer.answer.status = 200;
     answer.answer.content_type = std::string(type);
+    answer.answer.latency_s = seconds_since(start);
     answer.stream = std::move(stream);
   } else {
     const bool whole = co_await exchange.read_all();
-    if (!whole) co_return fail(under_way.failure());
-    under_way.keep_connection();
-    answer.answer = under_way.take_answer();
+    auto finished = under_way.finish(whole, start);
+    if (!finished) co_return fail(std::move(finished.error()));
+    answer.answer = std::move(*finished);
   }
-  answer.answer.latency_s =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   co_return answer;
 }
 
@@ -196,12 +189,7 @@ asio::awaitable<Result<ChatAnswer>> HttpUpstream::list_models(SteadyTime deadlin
   const Status begun = co_await send(under_way, std::move(request), deadline, nullptr);
   if (!begun) co_return fail(begun.error());
   const bool whole = co_await under_way.exchange().read_all();
-  if (!whole) co_return fail(under_way.failure());
-  under_way.keep_connection();
-  ChatAnswer answer = under_way.take_answer();
-  answer.latency_s =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  co_return answer;
+  co_return under_way.finish(whole, start);
 }
 
 /// Has the call sent, on a connection of the pool, and the head of its answer read.

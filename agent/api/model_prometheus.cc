@@ -11,6 +11,11 @@ namespace {
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 
+double total_of(const Services& services, std::size_t model,
+                Counter ServingMetrics::Model::*counted) {
+  return total(services, [&](const auto& t) -> const Counter& { return t.models[model].*counted; });
+}
+
 /// What is counted of each model in one number.
 void add_counters(const Services& services, std::vector<MetricFamily>& families) {
   struct Counted {
@@ -31,10 +36,8 @@ void add_counters(const Services& services, std::vector<MetricFamily>& families)
   for (const Counted& counted : kCounted) {
     MetricFamily out = family(counted.name, counted.help, MetricType::Counter, {});
     for (std::size_t i = 0; i < services.pool.models().size(); ++i) {
-      out.metric.push_back(counter(
-          total(services,
-                [&](const auto& t) -> const Counter& { return t.models[i].*counted.counter; }),
-          {{"model", services.pool.models()[i].name}}));
+      out.metric.push_back(counter(total_of(services, i, counted.counter),
+                                   {{"model", services.pool.models()[i].name}}));
     }
     families.push_back(std::move(out));
   }
@@ -47,10 +50,8 @@ void add_probes(const Services& services, std::vector<MetricFamily>& families) {
     for (const std::size_t model : plan.models) {
       const std::string& name = services.pool.models()[model].name;
       const auto add = [&](const char* result, Counter ServingMetrics::Model::*counted) {
-        out.metric.push_back(counter(
-            total(services,
-                  [&](const auto& t) -> const Counter& { return t.models[model].*counted; }),
-            {{"model", name}, {"result", result}}));
+        out.metric.push_back(
+            counter(total_of(services, model, counted), {{"model", name}, {"result", result}}));
       };
       add("ok", &ServingMetrics::Model::probes);
       add("failed", &ServingMetrics::Model::probes_failed);
@@ -77,9 +78,7 @@ void add_states(const Services& services, std::vector<MetricFamily>& families) {
     const auto signal = [&](const char* kind, Counter ServingMetrics::Model::*counted) {
       Labels with_kind = labels;
       with_kind.push_back({"signal", kind});
-      signals.metric.push_back(counter(
-          total(services, [&](const auto& t) -> const Counter& { return t.models[i].*counted; }),
-          std::move(with_kind)));
+      signals.metric.push_back(counter(total_of(services, i, counted), std::move(with_kind)));
     };
     signal("truncation", &ServingMetrics::Model::truncations);
     signal("refusal", &ServingMetrics::Model::refusals);

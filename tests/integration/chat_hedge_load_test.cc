@@ -11,11 +11,11 @@
 #include <thread>
 #include <vector>
 
-#include "agent/assembly.h"
 #include "base/random.h"
 #include "tests/common/raw_client.h"
 #include "tests/common/scripted_server.h"
 #include "tests/integration/flaky_model_fixture.h"
+#include "tests/integration/hedge_fixture.h"
 
 namespace yardmaster {
 namespace {
@@ -32,7 +32,7 @@ using Peer = ScriptedServer::Peer;
 
 constexpr int kClients = 8, kRequests = 40;
 
-class ChatHedgeLoad : public test::DaemonFixture {
+class ChatHedgeLoad : public test::HedgeFixture {
  protected:
   /// An upstream that takes up to `slowest_ms`, and fails now and then.
   std::unique_ptr<ScriptedServer> upstream(std::uint64_t seed, std::uint64_t slowest_ms) {
@@ -50,11 +50,6 @@ class ChatHedgeLoad : public test::DaemonFixture {
         }
       }
     });
-  }
-
-  static std::string entry(const std::string& name, const ScriptedServer& server) {
-    return ", {name: " + name + ", base_url: 'http://127.0.0.1:" + std::to_string(server.port()) +
-           "/v1'}";
   }
 
   /// A client of many requests, of which it gives up one in five.
@@ -87,7 +82,7 @@ TEST_F(ChatHedgeLoad, EveryDecisionHasOneOutcomeAndNoCallIsLeftBehind) {
   const auto slow = upstream(1, 30);
   const auto quick = upstream(2, 5);
   more_listen_ = ", io_threads: 2";
-  more_upstreams_ = entry("a", *slow) + entry("b", *quick);
+  more_upstreams_ = upstream_entry("a", *slow) + upstream_entry("b", *quick);
   // A call that was not taken off its model's load would come to be one too many.
   const std::string limit = ", max_concurrent: " + std::to_string(4 * kClients) + "}\n";
   more_models_ = "  - {name: slow, upstream: a" + limit + "  - {name: quick, upstream: b" + limit;
@@ -103,22 +98,17 @@ TEST_F(ChatHedgeLoad, EveryDecisionHasOneOutcomeAndNoCallIsLeftBehind) {
   EXPECT_GT(hedged_, 10);
   EXPECT_LT(failed_, kClients * kRequests / 10) << "both failed";
 
-  stop();
-  auto assembly = agent::Assembly::make(*read_config(more_));
-  auto store = assembly->open_store();
   std::map<std::string, Outcome::Status> status_of;
   std::vector<DecisionRecord> hedges;
-  const Status read = (*store)->for_each_decision(1, [&](const DecisionRecord& record) {
+  for (const DecisionRecord& record : decisions()) {
     EXPECT_TRUE(record.outcome) << record.decision.id.str();
-    if (!record.outcome) return true;
+    if (!record.outcome) continue;
     status_of[record.decision.id.str()] = record.outcome->status;
     if (record.decision.hedge_of) hedges.push_back(record);
     for (const FilteredModel& each : record.decision.filtered) {
       EXPECT_THAT(each.reason, Not(HasSubstr("calls at once")));
     }
-    return true;
-  });
-  EXPECT_TRUE(read);
+  }
   EXPECT_GT(hedges.size(), 10u);
   for (const DecisionRecord& each : hedges) {
     const auto first = status_of.find(each.decision.hedge_of->str());

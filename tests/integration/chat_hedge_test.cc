@@ -12,11 +12,11 @@
 #include <thread>
 #include <vector>
 
-#include "agent/assembly.h"
 #include "agent/keys/api_key.h"
 #include "tests/common/raw_client.h"
 #include "tests/common/scripted_server.h"
 #include "tests/integration/flaky_model_fixture.h"
+#include "tests/integration/hedge_fixture.h"
 
 namespace yardmaster {
 namespace {
@@ -62,7 +62,7 @@ class Arrivals {
 /// A router "first" that always chooses the model "slow" first, whose upstream answers two calls at
 /// once and does with later ones what the test says; and a model "quick", which answers as the test
 /// says from the first call on. With hedging on, the third call is the first that may be hedged.
-class ChatHedge : public test::DaemonFixture {
+class ChatHedge : public test::HedgeFixture {
  protected:
   using Answer = std::function<void(Peer& peer)>;
   static constexpr int kSeen = 2;
@@ -90,17 +90,12 @@ class ChatHedge : public test::DaemonFixture {
         quick(peer);
       }
     });
-    more_upstreams_ = upstream("a", *slow_server_) + upstream("b", *quick_server_);
+    more_upstreams_ = upstream_entry("a", *slow_server_) + upstream_entry("b", *quick_server_);
     more_models_ =
         "  - {name: slow, upstream: a, input_usd_per_mtok: 1, output_usd_per_mtok: 1}\n"
         "  - {name: quick, upstream: b, input_usd_per_mtok: 10, output_usd_per_mtok: 10" +
         more_quick_ + "}\n";
     start("routers:\n  - {name: first, policy: 'fixed:slow'" + router + "}\n" + more);
-  }
-
-  static std::string upstream(const std::string& name, const ScriptedServer& server) {
-    return ", {name: " + name + ", base_url: 'http://127.0.0.1:" + std::to_string(server.port()) +
-           "/v1'}";
   }
 
   /// Two calls that are answered at once, after which one that is not is late.
@@ -167,20 +162,6 @@ class ChatHedge : public test::DaemonFixture {
     EXPECT_FALSE(outcome.contains("latency_s"));
     EXPECT_FALSE(outcome.contains("cost_usd"));
     EXPECT_THAT(text_of(outcome, "error"), HasSubstr(why));
-  }
-
-  /// All decisions of the log, once the daemon has stopped.
-  std::vector<DecisionRecord> decisions() {
-    stop();
-    auto assembly = agent::Assembly::make(*read_config(more_));
-    auto store = assembly->open_store();
-    std::vector<DecisionRecord> records;
-    const Status read = (*store)->for_each_decision(1, [&](const DecisionRecord& record) {
-      records.push_back(record);
-      return true;
-    });
-    EXPECT_TRUE(read);
-    return records;
   }
 
   bool streamed_ = false;
