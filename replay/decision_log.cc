@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -256,7 +257,11 @@ Features read_features(Fields& fields) {
   if (version > UINT32_MAX) fields.wrong("version", "is larger than 32 bits");
   features.version = static_cast<std::uint32_t>(version);
   fields.each("values", [&](const json::value& value, const std::string& name) {
-    features.values.push_back(static_cast<float>(fields.number_of(value, name)));
+    const double number = fields.number_of(value, name);
+    if (std::abs(number) > std::numeric_limits<float>::max()) {
+      return fields.wrong(name, "is larger than a float of 32 bits holds");
+    }
+    features.values.push_back(static_cast<float>(number));
   });
   return features;
 }

@@ -177,6 +177,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadLine{"NegativeLatency", "\"latency_s\":", "\"latency_s\":-", "'outcome.latency_s'"},
         BadLine{"ModelNotACandidate", "\"model\":\"large\"", "\"model\":\"huge\"", "'model'"},
         BadLine{"FeatureNoNumber", "[0.1,-3]", "[0.1,\"x\"]", "'features.values[1]'"},
+        BadLine{"FeatureBeyondFloat", "[0.1,-3]", "[0.1,-1e39]", "'features.values[1]'"},
         BadLine{"FilteredNoObject", "{\"model\":\"tiny\",\"reason\":\"context too small\"}", "1",
                 "'filtered[0]'"},
         BadLine{"BadStatus", "\"status\":\"ok\"", "\"status\":\"fine\"", "'outcome.status'"},
