@@ -23,7 +23,9 @@ struct LinearOptions {
   std::size_t dimension = 0;       ///< of the features, without the intercept
   double half_life_decisions = 0;  ///< 0: never forget
   /// Age of an arm, in decisions, at which choices explore half of what the context adds to the
-  /// variance that they would explore of a new one; 0: always all of it.
+  /// variance that they would explore of a new one; 0: always all of it. So it is, too, while the
+  /// evidence has the arms' own weights larger than LinearPrior::default_level says: what is
+  /// best then differs from query to query, and there is much to learn of it.
   double context_fading_decisions = 0;
   LinearPrior prior;
   /// What tells the arms apart before they have rows. Other traits than those of a saved state

@@ -51,7 +51,6 @@ void LinearModel::refresh_view() {
   view_.stride = stride_;
   view_.traits = designs_[0].shared_n() - n_;
   view_.shared_stride = designs_[0].shared_stride();
-  view_.context_fading = options_.context_fading_decisions;
   view_.longest_age = options_.half_life_decisions;
   if (view_.index.size() != names_.size() || view_.arms.size() != names_.size()) {
     view_.index.clear();
@@ -73,6 +72,8 @@ void LinearModel::refresh_view() {
     out.shared_covariance = design.shared_covariance(level);
     out.own_intercept = design.prior().own_intercept;
     out.own_weight = design.prior().own_weights[level];
+    const bool context_decides = level < design.prior().default_level;
+    out.context_fading = context_decides ? 0 : options_.context_fading_decisions;
     out.noise_variance = state.evidence[level].rate / state.evidence[level].shape;
     const std::size_t explored = explored_level(state.design);
     out.explored_weight = design.prior().own_weights[explored];

@@ -40,11 +40,7 @@ class Predictor {
         shared_(view.shared_stride) {}
 
   /// From now on, for an arm of this age.
-  void set_age(double decisions) {
-    const double of_new = std::min(1.0, kExploredDirections / static_cast<double>(n() - 1));
-    context_share_ =
-        view_.context_fading > 0 ? of_new / (1 + decisions / view_.context_fading) : of_new;
-  }
+  void set_age(double decisions) { age_decisions_ = decisions; }
 
   /// The mean and, where choices need it, the variance that they explore: all that a choice takes.
   Prediction predict_for_choice(Head head, const LinearView::ArmHeadView& arm, double scale,
@@ -95,8 +91,10 @@ class Predictor {
       intercept = explored_[0];
       whole = explored_variance_;
     }
+    double context_share = std::min(1.0, kExploredDirections / static_cast<double>(n() - 1));
+    if (head.context_fading > 0) context_share /= 1 + age_decisions_ / head.context_fading;
     return head.explored_noise_variance *
-           (intercept + context_share_ * std::max(0.0, whole - intercept));
+           (intercept + context_share * std::max(0.0, whole - intercept));
   }
 
   std::size_t n() const { return view_.dimension + 1; }
@@ -123,7 +121,7 @@ class Predictor {
   const LinearView& view_;
   const Vector& x_;
   const bool full_deviation_;
-  double context_share_ = 0;
+  double age_decisions_ = 0;
   const double* covariance_ = nullptr;  ///< that own_ and own_variance_ were made with
   double own_variance_ = 0;
   const double* explored_ = nullptr;  ///< that explored_variance_ was made with

@@ -34,7 +34,8 @@ struct LinearView {
     double own_weight = 1;
     double explored_weight = 1;  ///< the same at the level that choices explore
     double explored_noise_variance = 0;
-    double noise_variance = 0;       ///< of the head's scaled values
+    double context_fading = 0;  ///< decisions, as LinearOptions::context_fading_decisions; 0: none
+    double noise_variance = 0;  ///< of the head's scaled values
     double unseen_scale_priced = 0;  ///< scale of an arm without rows, in price references
     double unseen_scale_usd = 0;     ///< and in USD (latency: in seconds, here)
   };
@@ -58,8 +59,7 @@ struct LinearView {
   std::size_t traits = 0;     ///< of an arm
   std::size_t stride = 0;
   std::size_t shared_stride = 0;
-  double context_fading = 0;  ///< as LinearOptions::context_fading_decisions
-  double longest_age = 0;     ///< of an arm, in decisions: older evidence is forgotten; 0: none is
+  double longest_age = 0;  ///< of an arm, in decisions: older evidence is forgotten; 0: none is
   std::array<HeadView, kHeads> heads;
   std::vector<ArmView> arms;
   std::vector<double> storage;       ///< of a snapshot

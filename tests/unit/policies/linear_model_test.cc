@@ -187,6 +187,14 @@ TEST(LinearModel, AChoiceOfTheSnapshotHangsOnWhatTheTensorsSay) {
   }
 }
 
+double explored_variance(const LinearModel& model, std::vector<float> features,
+                         std::uint64_t decisions) {
+  ObservationBuilder builder(std::move(features), model_names(4));
+  std::vector<Score> scores(4);
+  EXPECT_TRUE(model.view().score(builder.at(decisions, {0, 0}), false, scores));
+  return scores[0].choice_sd * scores[0].choice_sd;
+}
+
 TEST(LinearModel, ChoicesExploreWhatTheContextAddsTheLessTheOlderAModelIs) {
   LinearOptions options = one_level();
   options.context_fading_decisions = 100;
@@ -194,23 +202,39 @@ TEST(LinearModel, ChoicesExploreWhatTheContextAddsTheLessTheOlderAModelIs) {
   const auto rows = random_rows(3, 300, 9);
   learn_all(fading, rows);
   learn_all(steady, rows);
-  const auto variance = [](const LinearModel& model, std::vector<float> features,
-                           std::uint64_t decisions) {
-    ObservationBuilder builder(std::move(features), model_names(4));
-    std::vector<Score> scores(4);
-    env::Observation observation = builder.at(decisions, {0, 0});
-    EXPECT_TRUE(model.view().score(observation, false, scores));
-    return scores[0].choice_sd * scores[0].choice_sd;
-  };
   const std::vector<float> mean{0, 0, 0}, other{0.9F, -0.7F, 0.4F};
-  EXPECT_NEAR(variance(fading, mean, 10'000), variance(steady, mean, 10'000), 1e-12);
-  const double context = variance(steady, other, 0) - variance(steady, mean, 0);
+  EXPECT_NEAR(explored_variance(fading, mean, 10'000), explored_variance(steady, mean, 10'000),
+              1e-12);
+  const double context = explored_variance(steady, other, 0) - explored_variance(steady, mean, 0);
   EXPECT_GT(context, 0);
   for (const std::uint64_t age : {0, 100, 900}) {
-    EXPECT_NEAR(variance(fading, other, age) - variance(fading, mean, age),
+    EXPECT_NEAR(explored_variance(fading, other, age) - explored_variance(fading, mean, age),
                 context / (1 + static_cast<double>(age) / 100), 0.01 * context)
         << age;
   }
+}
+
+TEST(LinearModel, ChoicesExploreTheContextInFullWhereItDecides) {
+  LinearOptions options;
+  options.dimension = kDimension;
+  options.context_fading_decisions = 100;
+  LinearModel model(options);
+  const std::vector<float> other{0.9F, -0.7F, 0.4F};
+  Rng rng(12);
+  const auto learn = [&](std::uint64_t from, std::uint64_t to, double steepness) {
+    for (std::uint64_t t = from; t <= to; ++t) {
+      std::vector<float> features(kDimension);
+      for (float& value : features) value = static_cast<float>(rng.normal());
+      const std::size_t arm = rng.below(4);
+      const double own = arm == 0 ? 1 : -1;
+      const double quality = 0.5 + steepness * own * features[0] + 0.1 * rng.normal();
+      ASSERT_TRUE(model.learn(quality_row(t, features, "m" + std::to_string(arm), quality)));
+    }
+  };
+  learn(1, 400, 0.001);
+  EXPECT_LT(explored_variance(model, other, 10'000), explored_variance(model, other, 0));
+  learn(401, 1'600, 0.4);
+  EXPECT_DOUBLE_EQ(explored_variance(model, other, 10'000), explored_variance(model, other, 0));
 }
 
 TEST(LinearModel, StaysSoundOverManyRowsWithForgetting) {
