@@ -177,7 +177,8 @@ Result<std::vector<float>> Safetensors::floats(std::string_view tensor,
   std::vector<float> values;
   if (entry.type == "F32") {
     values.resize(bytes.size() / sizeof(float));
-    std::memcpy(values.data(), bytes.data(), bytes.size());
+    // Never to nullptr, which an empty tensor's data is.
+    if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
   } else if (entry.type == "F16" || entry.type == "BF16") {
     values.resize(bytes.size() / sizeof(std::uint16_t));
     entry.type == "F16" ? widen<from_float16>(bytes, values) : widen<from_bfloat16>(bytes, values);

@@ -38,6 +38,13 @@ TEST(SafetensorsFile, GivesATensorsValues) {
             (std::vector<float>{1, 2, 3, 4}));
 }
 
+TEST(SafetensorsFile, GivesATensorWithoutValues) {
+  const auto file = Safetensors::parse(
+      file_of(R"({"a":{"dtype":"F32","shape":[0],"data_offsets":[4,4]}})", 4), "test");
+  ASSERT_TRUE(file) << file.error().message;
+  EXPECT_TRUE(file->floats("a", std::array<std::uint64_t, 1>{0}).value().empty());
+}
+
 TEST(SafetensorsFile, WidensHalfPrecision) {
   std::string bytes = file_of(R"({"h":{"dtype":"F16","shape":[3],"data_offsets":[0,6]},)"
                               R"("b":{"dtype":"BF16","shape":[1],"data_offsets":[6,8]}})",
