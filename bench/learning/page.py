@@ -5,8 +5,8 @@ import figures
 HEAD = """# Learning, compared
 
 How well the default policy learns, next to the learners that one could pick instead. One command
-makes this page, runs what is not cached under build/learning, and needs a package index and some
-hours of two cores the first time:
+makes this page, runs what is not cached under build/learning, and needs a package index and
+one to two hours of two cores the first time:
 
     ./scripts/bench-learning
 
