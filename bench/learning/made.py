@@ -56,6 +56,7 @@ MADE = {"topics": lambda: topics(0.25), "topics_slight": lambda: topics(0.1), "e
 
 def write(name, path):
     """The data set as JSON lines; the same bytes each time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         for row, (query, qualities, prices) in enumerate(MADE[name]()):
             outcomes = {f"model{model:02d}": {"quality": quality, "cost_usd": price}

@@ -11,6 +11,7 @@ import chart
 import dataset
 import figures
 import halves
+import made
 import ours
 import page
 import peers
@@ -40,6 +41,10 @@ class Bench:
         print(f"{time.monotonic() - self.start:6.0f} s  {message}", flush=True)
 
     def outcomes(self, name):
+        if name in made.MADE:
+            path = WORK / "made" / name / "outcomes.jsonl"
+            made.write(name, path)
+            return path
         return self.data / name / "outcomes.jsonl"
 
     def encoder(self, name):

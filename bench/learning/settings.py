@@ -41,6 +41,14 @@ COMPARISONS = [
                Setting("paretobandit_val", "static", 30.0)),
     Comparison("routellm-0-static", "routellm, cost weight 0, cold, static",
                Setting("routellm", "static", 0.0)),
+    Comparison("topics-0-static", "topics (made), cost weight 0, cold, static",
+               Setting("topics", "static", 0.0)),
+    Comparison("topics-30-static", "topics (made), cost weight 30, cold, static",
+               Setting("topics", "static", 30.0)),
+    Comparison("topics_slight-0-static", "slight topics (made), cost weight 0, cold, static",
+               Setting("topics_slight", "static", 0.0)),
+    Comparison("experts-0-static", "experts (made), cost weight 0, cold, static",
+               Setting("experts", "static", 0.0)),
 ]
 
 BUDGETS = [  # USD a query, and the reward published for a warm start on the sister split
