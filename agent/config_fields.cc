@@ -28,6 +28,7 @@ void visit_listen(FieldVisitor& visitor, ListenConfig& listen) {
   visitor.text("address", listen.address);
   visitor.integer("port", listen.port);
   visitor.integer("io_threads", listen.io_threads, 1, 256);
+  visitor.integer("busy_poll_us", listen.busy_poll_us, 0, 10'000);
   if (!visitor.present("tls", listen.tls.any())) return;
   visitor.group("tls", [&](FieldVisitor& v) {
     v.text("certificate", listen.tls.certificate);

@@ -19,6 +19,7 @@
 #include "agent/http/server.h"
 #include "agent/http/tls.h"
 #include "agent/prober.h"
+#include "base/busy_poll.h"
 #include "env/proxy.h"
 
 namespace yardmaster::agent {
@@ -38,8 +39,10 @@ Result<std::shared_ptr<asio::ssl::context>> tls_of(const TlsConfig& tls) {
 /// One io thread: its own io_context, server, upstream clients and counters.
 class IoThread {
  public:
-  IoThread(Services& services, ThreadContext context, std::chrono::milliseconds store_timeout)
-      : work_(asio::make_work_guard(io_)),
+  IoThread(Services& services, ThreadContext context, std::chrono::milliseconds store_timeout,
+           std::chrono::microseconds busy_poll)
+      : busy_poll_(busy_poll),
+        work_(asio::make_work_guard(io_)),
         context_(std::move(context)),
         api_(services, context_),
         prober_(services, context_) {
@@ -87,7 +90,7 @@ class IoThread {
 
   void run() {
     server_->start();
-    thread_ = std::thread([this] { io_.run(); });
+    thread_ = std::thread([this] { run_with_busy_poll(io_, busy_poll_); });
   }
 
   bool running() const { return thread_.joinable(); }
@@ -113,6 +116,7 @@ class IoThread {
   const ServingMetrics& metrics() const { return *context_.metrics; }
 
  private:
+  const std::chrono::microseconds busy_poll_;
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   ThreadContext context_;
@@ -219,7 +223,8 @@ Status Generation::start_serving(DaemonKeys& keys, Generation* before, ReloadFun
     context.keys.emplace(keys.ring.set());
     for (const auto& slot : slots_) context.policies.emplace_back(*slot);
     auto thread =
-        std::make_unique<IoThread>(*services_, std::move(context), config_.limits.store_timeout);
+        std::make_unique<IoThread>(*services_, std::move(context), config_.limits.store_timeout,
+                                   std::chrono::microseconds(config_.listen.busy_poll_us));
     if (Status opened = thread->open_upstreams(assembly_.upstreams()); !opened) return opened;
     IoThread* first = threads_.empty() ? first_of_before : threads_.front().get();
     if (Status bound = thread->listen(config_.listen, assembly_.http_limits(), *tls, first);

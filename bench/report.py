@@ -18,11 +18,13 @@ TARGETS_NOTE = (
     "registers, since GCC takes wider ones through memory (decide and learn 2.5 times as fast where there is "
     "AVX2 and no AVX-512). What is missed: in a closed loop of 64 connections the mean latency is 64 over "
     "the rate, so a p99 of 1 ms would need more than half of the bare echo's rate. With one connection "
-    "a forwarder that only passes bytes adds most of what the daemon adds (below): two cores that wake each other "
-    "four times; the rest is largely switches between the io thread and the store's writer, which each answer waits for "
-    "twice, since what an answer says is in the log before it leaves. An answer that does not wait for its outcome "
-    "added 40 us less at the median, but a kill -9 then loses what the client has been told; decision and outcome "
-    "written together, after the call, took 20 us more. Ready takes .3 s, of which LibTorch's own loading is nearly all: "
+    "a good part of what a chat adds is two cores that wake each other: a forwarder that only passes bytes adds "
+    "what the table says, and 105 to 120 us where it sleeps before each read, as the daemon did before it polled "
+    "(`listen.busy_poll_us`; with 0 a chat adds 146 us at the median, a first byte 105). Of the rest some 24 us are parsing, encoding, choosing "
+    "and writing the request, 14 the answer, and 12 a switch to the store's writer and back, since what an answer says is "
+    "in the log before it leaves. An answer that does not wait for its outcome added 40 us less at the median, but a kill "
+    "-9 then loses what the client has been told; decision and outcome "
+    "written together, after the call, took 20 us more; the io thread writing the log itself would hang with the disk. Ready takes .3 s, of which LibTorch's own loading is nearly all: "
     "`yardmaster --version` takes as long.")
 
 

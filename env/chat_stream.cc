@@ -1,5 +1,6 @@
 #include "env/chat_stream.h"
 
+#include <array>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
@@ -12,20 +13,29 @@ namespace {
 
 constexpr std::string_view kEnd = "[DONE]";
 
-/// Whether the text has a member of that name whose value begins so, at any depth. Quotes within
-/// strings are escaped, so a quoted name is one. Spares parsing the chunks that say nothing new.
-bool mentions(std::string_view text, std::string_view quoted_name, char value_begin) {
-  for (std::size_t at = text.find(quoted_name); at != std::string_view::npos;
-       at = text.find(quoted_name, at + 1)) {
-    const std::size_t value = text.find_first_not_of(" \t:", at + quoted_name.size());
-    if (value != std::string_view::npos && text[value] == value_begin) return true;
+struct Member {
+  std::string_view quoted_name;
+  char value_begin;
+};
+
+constexpr std::array<Member, 4> kNews{
+    {{"\"usage\"", '{'}, {"\"error\"", '{'}, {"\"finish_reason\"", '"'}, {"\"refusal\"", '"'}}};
+
+/// Whether the chunk has one of these members with a value that begins so, at any depth. Quotes
+/// within strings are escaped, so a quoted name is one. Spares parsing the chunks that say nothing
+/// new.
+bool says_something_new(std::string_view chunk) {
+  for (std::size_t at = chunk.find('"'); at != std::string_view::npos;
+       at = chunk.find('"', at + 1)) {
+    const std::string_view rest = chunk.substr(at);
+    for (const Member& member : kNews) {
+      if (rest.size() < 2 || rest[1] != member.quoted_name[1]) continue;
+      if (!rest.starts_with(member.quoted_name)) continue;
+      const std::size_t value = rest.find_first_not_of(" \t:", member.quoted_name.size());
+      if (value != std::string_view::npos && rest[value] == member.value_begin) return true;
+    }
   }
   return false;
-}
-
-bool says_something_new(std::string_view chunk) {
-  return mentions(chunk, "\"usage\"", '{') || mentions(chunk, "\"error\"", '{') ||
-         mentions(chunk, "\"finish_reason\"", '"') || mentions(chunk, "\"refusal\"", '"');
 }
 
 }  // namespace
