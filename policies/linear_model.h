@@ -139,6 +139,7 @@ class LinearModel {
   void reset();
   PooledDesign::Traits traits_of_arms() const;
   void use_traits();
+  void change_prior(const LinearPrior& before);
   Status restore(const TensorArchive& archive);
   Status restore_arms(const TensorArchive& archive, PooledDesign::Traits& traits,
                       const std::function<double()>& next);

@@ -55,14 +55,28 @@ std::string fingerprint(const LinearOptions& options) {
   return out.str();
 }
 
-/// The precision of own intercepts that a state was learned with. It stands sixth in the second
-/// line of its fingerprint; anything else there makes the fingerprints differ all the same.
-double own_intercept_of(const std::string& fingerprint) {
-  constexpr int kPlace = 5;
+/// `prior` with what may differ in a state that was learned with another: the numbers of the second
+/// line of its fingerprint. Where they are none, the fingerprints differ all the same.
+LinearPrior prior_of(const std::string& fingerprint, LinearPrior prior) {
+  constexpr std::size_t kOwnIntercept = 5, kDefaultLevel = 7, kOwnWeights = 9;
   std::istringstream words(fingerprint.substr(std::min(fingerprint.size(), sizeof kFormat)));
-  std::string word;
-  for (int i = 0; i <= kPlace; ++i) words >> word;
-  return std::strtod(word.c_str(), nullptr);  // streams do not read hexadecimal numbers
+  std::vector<double> numbers;
+  // Streams do not read hexadecimal numbers.
+  for (std::string word; words >> word;) numbers.push_back(std::strtod(word.c_str(), nullptr));
+  if (numbers.size() != kOwnWeights + prior.own_weights.size()) return prior;
+  prior.own_intercept = numbers[kOwnIntercept];
+  const double level = numbers[kDefaultLevel];
+  if (level >= 0 && level < 1000) prior.default_level = static_cast<std::size_t>(level);
+  std::copy(numbers.begin() + kOwnWeights, numbers.end(), prior.own_weights.begin());
+  return prior;
+}
+
+/// Which of `precisions` is nearest, by its ratio.
+std::size_t nearest(const std::vector<double>& precisions, double precision) {
+  const auto distance = [&](double other) { return std::abs(std::log(other / precision)); };
+  const auto best = std::min_element(precisions.begin(), precisions.end(),
+                                     [&](double a, double b) { return distance(a) < distance(b); });
+  return static_cast<std::size_t>(best - precisions.begin());
 }
 
 /// Counts stay far below 2^53, so doubles hold them exactly.
@@ -140,7 +154,7 @@ Status LinearModel::load(std::istream& in) {
   const auto stored = archive.bytes("fingerprint");
   if (!stored) return fail(stored.error());
   LinearOptions learned_with = options_;
-  learned_with.prior.own_intercept = own_intercept_of(*stored);
+  learned_with.prior = prior_of(*stored, options_.prior);
   if (*stored != fingerprint(learned_with)) {
     return fail(ErrorCode::unsupported,
                 "policy state: saved by another version or with other options (features, "
@@ -156,11 +170,22 @@ Status LinearModel::load(std::istream& in) {
   reference_ = loaded.reference_;
   rows_since_rebuild_ = loaded.rows_since_rebuild_;
   use_traits();
-  // The sums do not depend on it. Noise and evidence stay as they were made.
-  if (learned_with.prior.own_intercept != options_.prior.own_intercept) rebuild();
+  if (*stored != fingerprint(options_)) change_prior(learned_with.prior);
   view_ = {};
   refresh_view();
   return {};
+}
+
+/// The sums do not depend on the prior. Noise and evidence stay as they were made; a level's are
+/// those of the nearest one that there was.
+void LinearModel::change_prior(const LinearPrior& before) {
+  for (HeadState& head : heads_) {
+    const std::vector<Evidence> known = head.evidence;
+    for (std::size_t level = 0; level < head.evidence.size(); ++level) {
+      head.evidence[level] = known[nearest(before.own_weights, options_.prior.own_weights[level])];
+    }
+  }
+  rebuild();
 }
 
 Status LinearModel::restore(const TensorArchive& archive) {

@@ -35,13 +35,16 @@ std::size_t LinearModel::chosen_level(std::size_t design) const {
   return best;
 }
 
-// The weakest prior that the evidence has not turned down.
+// The weakest prior that the evidence has not turned down, one step weaker than the default at
+// most: what is weaker still is only explored once the means believe it.
 std::size_t LinearModel::explored_level(std::size_t design) const {
   const auto& evidence = leading_head(design).evidence;
   const auto best = std::max_element(
       evidence.begin(), evidence.end(),
       [](const Evidence& a, const Evidence& b) { return a.log_likelihood < b.log_likelihood; });
-  std::size_t level = 0;
+  const std::size_t default_level = options_.prior.default_level;
+  std::size_t level =
+      std::min(chosen_level(design), default_level - std::min<std::size_t>(default_level, 1));
   while (evidence[level].log_likelihood < best->log_likelihood - kExploredEvidence) ++level;
   return level;
 }

@@ -19,8 +19,8 @@ struct LinearPrior {
   double trait = 10;               ///< how far a trait of 1 moves an arm's mean
   /// How far an arm's context weights lie from the shared ones: a grid, from which each head
   /// takes the level under which its rewards were most likely.
-  std::vector<double> own_weights = {1, 6, 32, 160, 800};
-  std::size_t default_level = 1;  ///< of the grid, where evidence says nothing
+  std::vector<double> own_weights = {0.15, 1, 6, 40, 320};
+  std::size_t default_level = 2;  ///< of the grid, where evidence says nothing
   /// Log-likelihood that a level must be ahead for each step from the default: the evidence of
   /// the first rows is mostly noise.
   double evidence_per_step = 1;

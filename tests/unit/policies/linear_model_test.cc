@@ -288,6 +288,33 @@ TEST(LinearModel, AStateOfAnotherPriorOfInterceptsIsReadByTheOwn) {
   }
 }
 
+TEST(LinearModel, AStateOfOtherLevelsIsReadByTheOwn) {
+  LinearOptions other;
+  other.dimension = kDimension;
+  other.prior.own_weights = {1, 6, 32, 160, 800};
+  other.prior.default_level = 1;
+  LinearOptions own;
+  own.dimension = kDimension;
+  LinearModel saved(other), expected(own), loaded(own);
+  const auto rows = random_rows(3, 300, 9);
+  learn_all(saved, rows);
+  learn_all(expected, rows);
+  std::stringstream state;
+  ASSERT_TRUE(saved.save(state));
+  ASSERT_TRUE(loaded.load(state));
+  const std::vector<float> features{0.7F, -0.2F, 0.1F};
+  const auto as_learned = score(expected.view(), features, model_names(3));
+  const auto as_loaded = score(loaded.view(), features, model_names(3));
+  ASSERT_EQ(loaded.view().heads[kQuality].own_weight, expected.view().heads[kQuality].own_weight);
+  for (std::size_t arm = 0; arm < 3; ++arm) {
+    EXPECT_NEAR(as_loaded[arm].quality, as_learned[arm].quality, 1e-6);
+  }
+  // What is learned from there on is its own.
+  std::stringstream again;
+  ASSERT_TRUE(loaded.save(again));
+  EXPECT_TRUE(LinearModel(own).load(again));
+}
+
 TEST(LinearModel, OneWrongCostDoesNotDecideWhatAModelIsThoughtToCost) {
   LinearOptions options;
   options.dimension = kDimension;
