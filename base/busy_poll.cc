@@ -7,9 +7,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Whether there was something to run before `end`.
+/// Whether something ran that was ready before `end`.
 bool poll_until(boost::asio::io_context& io, Clock::time_point end) {
-  while (Clock::now() < end) {
+  while (!io.stopped() && Clock::now() < end) {
     std::this_thread::yield();
     if (io.poll() > 0) return true;
   }
@@ -19,6 +19,10 @@ bool poll_until(boost::asio::io_context& io, Clock::time_point end) {
 }  // namespace
 
 void run_with_busy_poll(boost::asio::io_context& io, std::chrono::microseconds longest) {
+  if (longest.count() == 0) {
+    io.run();
+    return;
+  }
   Clock::duration window{0};
   while (!io.stopped()) {
     if (io.poll() > 0) continue;

@@ -180,15 +180,22 @@ class Bench:
             {**body, "stream": True, "stream_options": {"include_usage": True}} for body in plain])
         mock = [self.build / "bench/mock_upstream", mock_port]
         forward = [self.build / "bench/tcp_forward", forward_port, mock_port]
+        polling, polling_port = self.config("polling", mock_port)
+        polling.write_text(polling.read_text().replace("io_threads: 1",
+                                                       "io_threads: 1, busy_poll_us: 100"))
         with running(mock, LOAD_CORE, mock_port, "/"), \
                 running(forward, SERVER_CORE, forward_port, "/"), \
+                self.daemon(polling, polling_port, SERVER_CORE), \
                 self.daemon(config, port, SERVER_CORE) as daemon:
-            self.load(port, target, bodies, requests=2000, connections=16)
+            for warmed in (port, polling_port):
+                self.load(warmed, target, bodies, requests=2000, connections=16)
             chat = {}
             for connections in (1, 16, 64):
                 before = cpu_s(daemon)
                 figures = self.in_turn({
                     "daemon": lambda c=connections: self.load(port, target, bodies, connections=c),
+                    "polling": lambda c=connections: self.load(polling_port, target, bodies,
+                                                               connections=c),
                     "forwarder": lambda c=connections: self.load(forward_port, target, bodies,
                                                                  connections=c),
                     "direct": lambda c=connections: self.load(mock_port, target, bodies,
@@ -200,7 +207,8 @@ class Bench:
             self.result["chat"] = chat
             figures = self.in_turn({
                 name: lambda at=at: self.load(at, target, streams, connections=1, stream=True)
-                for name, at in (("daemon", port), ("forwarder", forward_port),
+                for name, at in (("daemon", port), ("polling", polling_port),
+                                 ("forwarder", forward_port),
                                  ("direct", mock_port))})
             add_differences(figures, "")
             add_differences(figures, "first_byte_")

@@ -11,13 +11,10 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <charconv>
-#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <string_view>
 #include <utility>
-
-#include "base/busy_poll.h"
 
 namespace {
 
@@ -86,5 +83,5 @@ int main(int argc, char** argv) {
   const auto loopback = asio::ip::address_v4::loopback();
   tcp::acceptor acceptor(io, {loopback, port});
   asio::co_spawn(io, accept(std::move(acceptor), {loopback, upstream}), asio::detached);
-  yardmaster::run_with_busy_poll(io, std::chrono::microseconds(100));  // as the daemon does
+  io.run();
 }

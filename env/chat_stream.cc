@@ -29,7 +29,6 @@ bool says_something_new(std::string_view chunk) {
        at = chunk.find('"', at + 1)) {
     const std::string_view rest = chunk.substr(at);
     for (const Member& member : kNews) {
-      if (rest.size() < 2 || rest[1] != member.quoted_name[1]) continue;
       if (!rest.starts_with(member.quoted_name)) continue;
       const std::size_t value = rest.find_first_not_of(" \t:", member.quoted_name.size());
       if (value != std::string_view::npos && rest[value] == member.value_begin) return true;

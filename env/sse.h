@@ -7,9 +7,6 @@
 
 namespace yardmaster::env {
 
-/// Where the line ends that `begin` is in: its LF or CR, or the text's end.
-std::size_t line_end(std::string_view text, std::size_t begin);
-
 /// Cuts a text/event-stream (WHATWG HTML, 9.2.6) into its events, wherever the reads cut it and
 /// whichever line ends it has (LF, CRLF, CR). No I/O; one thread.
 class SseSplitter {

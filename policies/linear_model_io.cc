@@ -59,6 +59,7 @@ std::string fingerprint(const LinearOptions& options) {
 /// line of its fingerprint. Where they are none, the fingerprints differ all the same.
 LinearPrior prior_of(const std::string& fingerprint, LinearPrior prior) {
   constexpr std::size_t kOwnIntercept = 5, kDefaultLevel = 7, kOwnWeights = 9;
+  constexpr double kMostLevels = 1000;  // so that a damaged number can be cast
   std::istringstream words(fingerprint.substr(std::min(fingerprint.size(), sizeof kFormat)));
   std::vector<double> numbers;
   // Streams do not read hexadecimal numbers.
@@ -66,7 +67,7 @@ LinearPrior prior_of(const std::string& fingerprint, LinearPrior prior) {
   if (numbers.size() != kOwnWeights + prior.own_weights.size()) return prior;
   prior.own_intercept = numbers[kOwnIntercept];
   const double level = numbers[kDefaultLevel];
-  if (level >= 0 && level < 1000) prior.default_level = static_cast<std::size_t>(level);
+  if (level >= 0 && level < kMostLevels) prior.default_level = static_cast<std::size_t>(level);
   std::copy(numbers.begin() + kOwnWeights, numbers.end(), prior.own_weights.begin());
   return prior;
 }

@@ -42,10 +42,11 @@ std::size_t LinearModel::explored_level(std::size_t design) const {
   const auto best = std::max_element(
       evidence.begin(), evidence.end(),
       [](const Evidence& a, const Evidence& b) { return a.log_likelihood < b.log_likelihood; });
-  const std::size_t default_level = options_.prior.default_level;
-  std::size_t level =
-      std::min(chosen_level(design), default_level - std::min<std::size_t>(default_level, 1));
-  while (evidence[level].log_likelihood < best->log_likelihood - kExploredEvidence) ++level;
+  const std::size_t chosen = chosen_level(design);
+  const std::size_t weakest = std::max<std::size_t>(options_.prior.default_level, 1) - 1;
+  const double least = best->log_likelihood - kExploredEvidence;
+  std::size_t level = std::min(chosen, weakest);
+  while (level < chosen && evidence[level].log_likelihood < least) ++level;
   return level;
 }
 

@@ -1,6 +1,6 @@
-"""Outcome data sets that are made, not measured: queries of topics, which an encoder tells apart, and
-models that are each good at some. Here the queries decide which model is best, as they hardly do in
-the measured sets; a learner has to find out in which of the two worlds it lives."""
+"""Outcome data sets that are made, not measured: queries of topics, which an encoder tells apart,
+and models that are each good at some. Here the queries decide which model is best, as they hardly do
+in the measured sets; a learner has to find out in which of the two worlds it lives."""
 
 import json
 import math
@@ -23,8 +23,8 @@ def text(rng, vocabulary):
 
 
 def topics(spread):
-    """Nine topics and eleven models, the dearer the better on the whole; beyond that a model's part of
-    right answers differs from topic to topic with this deviation."""
+    """Nine topics and eleven models, the dearer the better on the whole; beyond that a model's part
+    of right answers differs from topic to topic with this deviation."""
     rng = random.Random(5)
     vocabularies = [words(rng, 14) for _ in range(9)]
     prices = [0.0002 * 2 ** (0.7 * model) for model in range(11)]

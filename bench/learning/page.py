@@ -20,9 +20,9 @@ are means over ten seeds, ± half of the 95% interval over seeds. Versions: {ver
 sees every model's outcome of all rows before: what a linear learner could reach with these features
 at most, nearly. The second is linear UCB with the ridge and the width picked in hindsight.
 
-In the measured data sets a query says little about which model is best. The made ones (the last four,
-`bench/learning/made.py`) are their opposite: nine topics in which eleven models differ much or slightly,
-and twenty topics with an expert each.
+In the measured data sets a query says little about which model is best. The made ones (the last
+four, `bench/learning/made.py`) are their opposite: nine topics in which eleven models differ much or
+slightly, and twenty topics with an expert each.
 """
 
 TABLE_HEAD = """| | reward | last quarter | quality | USD / 1,000 | regret | |

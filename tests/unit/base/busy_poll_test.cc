@@ -1,12 +1,13 @@
 #include "base/busy_poll.h"
 
 #include <gtest/gtest.h>
-#include <time.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <functional>
 #include <thread>
 
@@ -16,10 +17,31 @@ namespace {
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
 
-std::chrono::nanoseconds processor_time_of_this_thread() {
-  timespec time{};
-  EXPECT_EQ(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time), 0);
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+rusage usage_of_this_thread() {
+  rusage usage{};
+  EXPECT_EQ(getrusage(RUSAGE_THREAD, &usage), 0);
+  return usage;
+}
+
+std::chrono::microseconds processor_time(const rusage& usage) {
+  return std::chrono::seconds(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+         std::chrono::microseconds(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
+/// Runs a context whose work comes `count` times, with this pause between.
+void run_with_pauses(std::chrono::microseconds longest, std::chrono::milliseconds pause,
+                     int count) {
+  asio::io_context io(1);
+  asio::steady_timer timer(io);
+  std::function<void()> wait = [&] {
+    timer.expires_after(pause);
+    timer.async_wait([&](const boost::system::error_code&) {
+      if (--count > 0) wait();
+    });
+  };
+  wait();
+  run_with_busy_poll(io, longest);
+  EXPECT_EQ(count, 0);
 }
 
 class BusyPollTest : public testing::TestWithParam<std::chrono::microseconds> {};
@@ -31,8 +53,6 @@ TEST_P(BusyPollTest, RunsWhatOtherThreadsPostUntilItIsStopped) {
   std::atomic<int> ran{0};
   for (int i = 1; i <= 2'000; ++i) {
     asio::post(io, [&] { ++ran; });
-    // Now and then a pause that is longer than the poll: the next handler wakes a sleeper.
-    if (i % 200 == 0) std::this_thread::sleep_for(2ms);
     while (ran < i) std::this_thread::yield();
   }
   io.stop();
@@ -40,33 +60,26 @@ TEST_P(BusyPollTest, RunsWhatOtherThreadsPostUntilItIsStopped) {
   EXPECT_EQ(ran, 2'000);
 }
 
-TEST_P(BusyPollTest, ReturnsWhenThereIsNoMoreWork) {
-  asio::io_context io(1);
-  asio::steady_timer timer(io, 1ms);
-  bool expired = false;
-  timer.async_wait([&](const boost::system::error_code&) { expired = true; });
-  run_with_busy_poll(io, GetParam());
-  EXPECT_TRUE(expired);
-}
+TEST_P(BusyPollTest, ReturnsWhenThereIsNoMoreWork) { run_with_pauses(GetParam(), 1ms, 1); }
 
 TEST_P(BusyPollTest, SleepsWhereWorkComesSeldom) {
-  asio::io_context io(1);
-  asio::steady_timer timer(io);
-  int left = 20;
-  std::function<void()> wait = [&] {
-    timer.expires_after(10ms);
-    timer.async_wait([&](const boost::system::error_code&) {
-      if (--left > 0) wait();
-    });
-  };
-  wait();
-  const auto before = processor_time_of_this_thread();
-  run_with_busy_poll(io, GetParam());
-  // Of 200 ms; polling for all of it would be all of it.
-  EXPECT_LT(processor_time_of_this_thread() - before, 50ms);
+  const auto before = processor_time(usage_of_this_thread());
+  run_with_pauses(GetParam(), 10ms, 20);
+  // Of 200 ms. Polling before each sleep would be 100 for the longest of the windows.
+  EXPECT_LT(processor_time(usage_of_this_thread()) - before, 50ms);
 }
 
-INSTANTIATE_TEST_SUITE_P(BusyPoll, BusyPollTest, testing::Values(0us, 100us));
+INSTANTIATE_TEST_SUITE_P(BusyPoll, BusyPollTest, testing::Values(0us, 100us, 5'000us));
+
+TEST(BusyPoll, DoesNotSleepWhereWorkComesOften) {
+  const auto sleeps = [](std::chrono::microseconds longest) {
+    const auto before = usage_of_this_thread().ru_nvcsw;
+    run_with_pauses(longest, 1ms, 200);
+    return usage_of_this_thread().ru_nvcsw - before;
+  };
+  EXPECT_GE(sleeps(0us), 150);
+  EXPECT_LT(sleeps(50'000us), 50);
+}
 
 }  // namespace
 }  // namespace yardmaster

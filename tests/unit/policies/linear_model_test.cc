@@ -309,10 +309,60 @@ TEST(LinearModel, AStateOfOtherLevelsIsReadByTheOwn) {
   for (std::size_t arm = 0; arm < 3; ++arm) {
     EXPECT_NEAR(as_loaded[arm].quality, as_learned[arm].quality, 1e-6);
   }
-  // What is learned from there on is its own.
+  // It is saved as one of the own levels.
   std::stringstream again;
   ASSERT_TRUE(loaded.save(again));
   EXPECT_TRUE(LinearModel(own).load(again));
+}
+
+TEST(LinearModel, AStateOfOtherLevelsTellsTheNearest) {
+  LinearOptions other, own;
+  other.dimension = own.dimension = kDimension;
+  other.prior.own_weights = {1, 6, 32, 160, 800};
+  other.prior.default_level = 1;
+  LinearModel saved(other), loaded(own);
+  Rng rng(13);
+  for (std::uint64_t t = 1; t <= 2000; ++t) {  // models that differ in their means alone
+    std::vector<float> features(kDimension);
+    for (float& value : features) value = static_cast<float>(rng.normal());
+    const bool first = rng.below(2) == 0;
+    const double quality = (first ? 0.7 : 0.4) + 0.2 * rng.normal();
+    ASSERT_TRUE(saved.learn(quality_row(t, features, first ? "m0" : "m1", quality)));
+  }
+  const double before = saved.view().heads[kQuality].own_weight;
+  ASSERT_GE(before, 160);
+  std::stringstream state;
+  ASSERT_TRUE(saved.save(state));
+  ASSERT_TRUE(loaded.load(state));
+  EXPECT_EQ(loaded.view().heads[kQuality].own_weight, 320);
+}
+
+TEST(LinearModel, AStateOfAnotherNumberOfLevelsIsUnsupported) {
+  LinearOptions other, own;
+  other.dimension = own.dimension = kDimension;
+  other.prior.own_weights = {1, 6, 32};
+  std::stringstream state;
+  ASSERT_TRUE(LinearModel(other).save(state));
+  const auto loaded = LinearModel(own).load(state);
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().code, ErrorCode::unsupported);
+}
+
+TEST(LinearModel, TheWeakestLevelIsExploredOnlyOnceTheMeansTakeIt) {
+  LinearOptions options;
+  options.dimension = kDimension;
+  LinearModel model(options);
+  EXPECT_EQ(model.view().heads[kQuality].explored_weight, options.prior.own_weights[1]);
+  Rng rng(14);
+  for (std::uint64_t t = 1; t <= 2000; ++t) {
+    std::vector<float> features(kDimension);
+    for (float& value : features) value = static_cast<float>(0.6 * rng.normal());
+    const double sign = t % 2 == 0 ? 1 : -1;
+    const double quality = 0.5 + sign * features[0] + 0.1 * rng.normal();
+    ASSERT_TRUE(model.learn(quality_row(t, features, t % 2 == 0 ? "m0" : "m1", quality)));
+  }
+  EXPECT_EQ(model.view().heads[kQuality].own_weight, options.prior.own_weights[0]);
+  EXPECT_EQ(model.view().heads[kQuality].explored_weight, options.prior.own_weights[0]);
 }
 
 TEST(LinearModel, OneWrongCostDoesNotDecideWhatAModelIsThoughtToCost) {
