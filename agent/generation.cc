@@ -39,10 +39,8 @@ Result<std::shared_ptr<asio::ssl::context>> tls_of(const TlsConfig& tls) {
 /// One io thread: its own io_context, server, upstream clients and counters.
 class IoThread {
  public:
-  IoThread(Services& services, ThreadContext context, std::chrono::milliseconds store_timeout,
-           std::chrono::microseconds busy_poll)
-      : busy_poll_(busy_poll),
-        work_(asio::make_work_guard(io_)),
+  IoThread(Services& services, ThreadContext context, std::chrono::milliseconds store_timeout)
+      : work_(asio::make_work_guard(io_)),
         context_(std::move(context)),
         api_(services, context_),
         prober_(services, context_) {
@@ -88,9 +86,9 @@ class IoThread {
     retired.get_future().wait();
   }
 
-  void run() {
+  void run(std::chrono::microseconds busy_poll) {
     server_->start();
-    thread_ = std::thread([this] { run_with_busy_poll(io_, busy_poll_); });
+    thread_ = std::thread([this, busy_poll] { run_with_busy_poll(io_, busy_poll); });
   }
 
   bool running() const { return thread_.joinable(); }
@@ -116,7 +114,6 @@ class IoThread {
   const ServingMetrics& metrics() const { return *context_.metrics; }
 
  private:
-  const std::chrono::microseconds busy_poll_;
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   ThreadContext context_;
@@ -223,8 +220,7 @@ Status Generation::start_serving(DaemonKeys& keys, Generation* before, ReloadFun
     context.keys.emplace(keys.ring.set());
     for (const auto& slot : slots_) context.policies.emplace_back(*slot);
     auto thread =
-        std::make_unique<IoThread>(*services_, std::move(context), config_.limits.store_timeout,
-                                   std::chrono::microseconds(config_.listen.busy_poll_us));
+        std::make_unique<IoThread>(*services_, std::move(context), config_.limits.store_timeout);
     if (Status opened = thread->open_upstreams(assembly_.upstreams()); !opened) return opened;
     IoThread* first = threads_.empty() ? first_of_before : threads_.front().get();
     if (Status bound = thread->listen(config_.listen, assembly_.http_limits(), *tls, first);
@@ -235,7 +231,8 @@ Status Generation::start_serving(DaemonKeys& keys, Generation* before, ReloadFun
     threads_.push_back(std::move(thread));
   }
   threads_.front()->probe();
-  for (const auto& thread : threads_) thread->run();
+  const std::chrono::microseconds busy_poll(config_.listen.busy_poll_us);
+  for (const auto& thread : threads_) thread->run(busy_poll);
   return {};
 }
 

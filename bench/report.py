@@ -43,6 +43,10 @@ def met(good):
     return "" if good is None else "met" if good else "missed"
 
 
+def added(figures, what):
+    return " / ".join(us(figures[f"{what}_{tail}_us"]) for tail in ("p50", "p99")) + " us"
+
+
 def summary(s):
     rows = []
 
@@ -63,26 +67,20 @@ def summary(s):
             ratio < 2)
     if "chat" in s:
         one, many = s["chat"]["1"], s["chat"]["64"]
-        row("chat, added at 1 connection, p50 / p99",
-            f"{us(one['added_p50_us'])} / {us(one['added_p99_us'])} us", "60 / 200 us",
+        row("chat, added at 1 connection, p50 / p99", added(one, "added"), "60 / 200 us",
             one["added_p50_us"] <= 60 and one["added_p99_us"] <= 200)
-        row("the same, as much as a forwarder of bytes adds", f"{us(one['forwarder_added_p50_us'])} / "
-            f"{us(one['forwarder_added_p99_us'])} us", "", None)
-        row("with `busy_poll_us: 100`", f"{us(one['polling_added_p50_us'])} / "
-            f"{us(one['polling_added_p99_us'])} us", "", None)
+        row("the same, as much as a forwarder of bytes adds", added(one, "forwarder_added"), "", None)
+        row("with `busy_poll_us: 100`", added(one, "polling_added"), "", None)
         row("chat, 64 connections", f"{us(many['daemon']['per_s'])} /s, {us(many['cpu_us'])} us of "
             "processor each", "20,000 /s, 50 us",
             many["daemon"]["per_s"] >= 20000 and many["cpu_us"] <= 50)
     if "stream" in s:
         p50, p99 = (s["stream"][f"added_first_byte_{tail}_us"] for tail in ("p50", "p99"))
-        row("streams of 32 chunks, added to the first byte, p50 / p99", f"{us(p50)} / {us(p99)} us",
-            "80 / 250 us", p50 <= 80 and p99 <= 250)
-        row("the same, as much as a forwarder of bytes adds", " / ".join(
-            us(s["stream"][f"forwarder_added_first_byte_{tail}_us"]) for tail in ("p50", "p99")) +
-            " us", "", None)
-        row("with `busy_poll_us: 100`", " / ".join(
-            us(s["stream"][f"polling_added_first_byte_{tail}_us"]) for tail in ("p50", "p99")) +
-            " us", "", None)
+        row("streams of 32 chunks, added to the first byte, p50 / p99",
+            added(s["stream"], "added_first_byte"), "80 / 250 us", p50 <= 80 and p99 <= 250)
+        row("the same, as much as a forwarder of bytes adds",
+            added(s["stream"], "forwarder_added_first_byte"), "", None)
+        row("with `busy_poll_us: 100`", added(s["stream"], "polling_added_first_byte"), "", None)
     if "feedback" in s:
         single = s["feedback"]["single_64"]["per_s"]
         batched = max(s["feedback"][f"batched_{n}"]["items_per_s"] for n in (1, 16))

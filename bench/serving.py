@@ -38,7 +38,7 @@ class Bench:
         path.write_text("".join(json.dumps(body) + "\n" for body in bodies))
         return path
 
-    def config(self, name, upstream_port=None):
+    def config(self, name, upstream_port=None, busy_poll_us=0):
         directory = self.work / name
         directory.mkdir(exist_ok=True)
         port = free_port()
@@ -50,7 +50,7 @@ class Bench:
                      f"base_url: \"http://127.0.0.1:{upstream_port}/v1\"}}]\n"
                      if upstream_port else "")
         path = directory / "config.yaml"
-        path.write_text(f"listen: {{port: {port}, io_threads: 1}}\ndata_dir: {directory / 'data'}\n"
+        path.write_text(f"listen: {{port: {port}, io_threads: 1, busy_poll_us: {busy_poll_us}}}\ndata_dir: {directory / 'data'}\n"
                         f"{upstreams}models: [{models}]\nlogging: {{level: warn}}\n")
         return path, port
 
@@ -180,9 +180,7 @@ class Bench:
             {**body, "stream": True, "stream_options": {"include_usage": True}} for body in plain])
         mock = [self.build / "bench/mock_upstream", mock_port]
         forward = [self.build / "bench/tcp_forward", forward_port, mock_port]
-        polling, polling_port = self.config("polling", mock_port)
-        polling.write_text(polling.read_text().replace("io_threads: 1",
-                                                       "io_threads: 1, busy_poll_us: 100"))
+        polling, polling_port = self.config("polling", mock_port, busy_poll_us=100)
         with running(mock, LOAD_CORE, mock_port, "/"), \
                 running(forward, SERVER_CORE, forward_port, "/"), \
                 self.daemon(polling, polling_port, SERVER_CORE), \

@@ -134,7 +134,7 @@ class LinearModel {
   void rebuild_shared_means();
   const HeadState& leading_head(std::size_t design) const;
   std::size_t chosen_level(std::size_t design) const;
-  std::size_t explored_level(std::size_t design) const;
+  std::size_t explored_level(std::size_t design, std::size_t chosen) const;
   void refresh_view();
   void reset();
   PooledDesign::Traits traits_of_arms() const;

@@ -37,12 +37,11 @@ std::size_t LinearModel::chosen_level(std::size_t design) const {
 
 // The weakest prior that the evidence has not turned down, one step weaker than the default at
 // most: what is weaker still is only explored once the means believe it.
-std::size_t LinearModel::explored_level(std::size_t design) const {
+std::size_t LinearModel::explored_level(std::size_t design, std::size_t chosen) const {
   const auto& evidence = leading_head(design).evidence;
   const auto best = std::max_element(
       evidence.begin(), evidence.end(),
       [](const Evidence& a, const Evidence& b) { return a.log_likelihood < b.log_likelihood; });
-  const std::size_t chosen = chosen_level(design);
   const std::size_t weakest = std::max<std::size_t>(options_.prior.default_level, 1) - 1;
   const double least = best->log_likelihood - kExploredEvidence;
   std::size_t level = std::min(chosen, weakest);
@@ -79,7 +78,7 @@ void LinearModel::refresh_view() {
     const bool context_decides = level < design.prior().default_level;
     out.context_fading = context_decides ? 0 : options_.context_fading_decisions;
     out.noise_variance = state.evidence[level].rate / state.evidence[level].shape;
-    const std::size_t explored = explored_level(state.design);
+    const std::size_t explored = explored_level(state.design, level);
     out.explored_weight = design.prior().own_weights[explored];
     out.explored_noise_variance = state.evidence[explored].rate / state.evidence[explored].shape;
     out.unseen_scale_priced = unseen_scale(static_cast<Head>(head), true);

@@ -35,6 +35,7 @@ class Predictor {
       : view_(view),
         x_(x),
         full_deviation_(full_deviation),
+        new_context_share_(std::min(1.0, kExploredDirections / static_cast<double>(n() - 1))),
         own_(x.size()),
         precise_(view.shared_stride),
         shared_(view.shared_stride) {}
@@ -91,7 +92,7 @@ class Predictor {
       intercept = explored_[0];
       whole = explored_variance_;
     }
-    double context_share = std::min(1.0, kExploredDirections / static_cast<double>(n() - 1));
+    double context_share = new_context_share_;
     if (head.context_fading > 0) context_share /= 1 + age_decisions_ / head.context_fading;
     return head.explored_noise_variance *
            (intercept + context_share * std::max(0.0, whole - intercept));
@@ -121,6 +122,7 @@ class Predictor {
   const LinearView& view_;
   const Vector& x_;
   const bool full_deviation_;
+  const double new_context_share_;  ///< of what the context adds to a new arm's variance: explored
   double age_decisions_ = 0;
   const double* covariance_ = nullptr;  ///< that own_ and own_variance_ were made with
   double own_variance_ = 0;

@@ -2,6 +2,7 @@
 and models that are each good at some. Here the queries decide which model is best, as they hardly do
 in the measured sets; a learner has to find out in which of the two worlds it lives."""
 
+import functools
 import json
 import math
 import random
@@ -54,8 +55,9 @@ def experts():
 MADE = {"topics": lambda: topics(0.25), "topics_slight": lambda: topics(0.1), "experts": experts}
 
 
+@functools.cache
 def write(name, path):
-    """The data set as JSON lines; the same bytes each time."""
+    """The data set as JSON lines; the same bytes each time. Once a run, however often it is asked."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         for row, (query, qualities, prices) in enumerate(MADE[name]()):

@@ -268,20 +268,44 @@ TEST(LinearModel, AStateOfOtherOptionsIsUnsupported) {
   EXPECT_EQ(loaded.error().code, ErrorCode::unsupported);
 }
 
-TEST(LinearModel, AStateOfAnotherPriorOfInterceptsIsReadByTheOwn) {
-  LinearOptions other = one_level();
-  other.prior.own_intercept = 8;
-  LinearModel saved(other), expected(one_level()), loaded(one_level());
-  const auto rows = random_rows(3, 300, 9);
-  learn_all(saved, rows);
-  learn_all(expected, rows);
+void hand_over(const LinearModel& saved, LinearModel& loaded) {
   std::stringstream state;
   ASSERT_TRUE(saved.save(state));
   ASSERT_TRUE(loaded.load(state));
-  const std::vector<float> features{0.7F, -0.2F, 0.1F};
-  const auto before = score(saved.view(), features, model_names(3));
-  const auto as_learned = score(expected.view(), features, model_names(3));
-  const auto as_loaded = score(loaded.view(), features, model_names(3));
+}
+
+/// What a model of the second options makes of a state that one of the first has learned and saved.
+struct HandedOver {
+  HandedOver(const LinearOptions& other, const LinearOptions& own)
+      : saved(other), expected(own), loaded(own) {
+    const auto rows = random_rows(3, 300, 9);
+    learn_all(saved, rows);
+    learn_all(expected, rows);
+    hand_over(saved, loaded);
+  }
+
+  static std::vector<Score> scores(const LinearModel& model) {
+    return score(model.view(), {0.7F, -0.2F, 0.1F}, model_names(3));
+  }
+
+  LinearModel saved, expected, loaded;  ///< expected: has learned the same by itself
+};
+
+LinearOptions levels_from_1() {
+  LinearOptions options;
+  options.dimension = kDimension;
+  options.prior.own_weights = {1, 6, 32, 160, 800};
+  options.prior.default_level = 1;
+  return options;
+}
+
+TEST(LinearModel, AStateOfAnotherPriorOfInterceptsIsReadByTheOwn) {
+  LinearOptions other = one_level();
+  other.prior.own_intercept = 8;
+  const HandedOver models(other, one_level());
+  const auto before = HandedOver::scores(models.saved);
+  const auto as_learned = HandedOver::scores(models.expected);
+  const auto as_loaded = HandedOver::scores(models.loaded);
   for (std::size_t arm = 0; arm < 3; ++arm) {
     EXPECT_NEAR(as_loaded[arm].quality, as_learned[arm].quality, 1e-9);
     EXPECT_GT(std::abs(before[arm].quality - as_learned[arm].quality), 1e-5);
@@ -289,38 +313,25 @@ TEST(LinearModel, AStateOfAnotherPriorOfInterceptsIsReadByTheOwn) {
 }
 
 TEST(LinearModel, AStateOfOtherLevelsIsReadByTheOwn) {
-  LinearOptions other;
-  other.dimension = kDimension;
-  other.prior.own_weights = {1, 6, 32, 160, 800};
-  other.prior.default_level = 1;
   LinearOptions own;
   own.dimension = kDimension;
-  LinearModel saved(other), expected(own), loaded(own);
-  const auto rows = random_rows(3, 300, 9);
-  learn_all(saved, rows);
-  learn_all(expected, rows);
-  std::stringstream state;
-  ASSERT_TRUE(saved.save(state));
-  ASSERT_TRUE(loaded.load(state));
-  const std::vector<float> features{0.7F, -0.2F, 0.1F};
-  const auto as_learned = score(expected.view(), features, model_names(3));
-  const auto as_loaded = score(loaded.view(), features, model_names(3));
-  ASSERT_EQ(loaded.view().heads[kQuality].own_weight, expected.view().heads[kQuality].own_weight);
+  const HandedOver models(levels_from_1(), own);
+  const auto as_learned = HandedOver::scores(models.expected);
+  const auto as_loaded = HandedOver::scores(models.loaded);
+  ASSERT_EQ(models.loaded.view().heads[kQuality].own_weight,
+            models.expected.view().heads[kQuality].own_weight);
   for (std::size_t arm = 0; arm < 3; ++arm) {
     EXPECT_NEAR(as_loaded[arm].quality, as_learned[arm].quality, 1e-6);
   }
   // It is saved as one of the own levels.
-  std::stringstream again;
-  ASSERT_TRUE(loaded.save(again));
-  EXPECT_TRUE(LinearModel(own).load(again));
+  LinearModel again(own);
+  hand_over(models.loaded, again);
 }
 
 TEST(LinearModel, AStateOfOtherLevelsTellsTheNearest) {
-  LinearOptions other, own;
-  other.dimension = own.dimension = kDimension;
-  other.prior.own_weights = {1, 6, 32, 160, 800};
-  other.prior.default_level = 1;
-  LinearModel saved(other), loaded(own);
+  LinearOptions own;
+  own.dimension = kDimension;
+  LinearModel saved(levels_from_1()), loaded(own);
   Rng rng(13);
   for (std::uint64_t t = 1; t <= 2000; ++t) {  // models that differ in their means alone
     std::vector<float> features(kDimension);
@@ -331,9 +342,7 @@ TEST(LinearModel, AStateOfOtherLevelsTellsTheNearest) {
   }
   const double before = saved.view().heads[kQuality].own_weight;
   ASSERT_GE(before, 160);
-  std::stringstream state;
-  ASSERT_TRUE(saved.save(state));
-  ASSERT_TRUE(loaded.load(state));
+  hand_over(saved, loaded);
   EXPECT_EQ(loaded.view().heads[kQuality].own_weight, 320);
 }
 
