@@ -41,7 +41,7 @@ struct ListenConfig {
   std::string address = "127.0.0.1";  ///< an IP address; beyond loopback only with keys
   std::uint16_t port = 8080;          ///< 0: a free one, named in the log
   std::uint16_t io_threads = 1;       ///< each has its own event loop; 1 serves thousands a second
-  std::uint32_t busy_poll_us = 0;     ///< as run_with_busy_poll()
+  std::uint32_t busy_poll_us = 50;    ///< as run_with_busy_poll()
   TlsConfig tls;
 };
 

@@ -72,6 +72,7 @@ void LearnerThread::start() {
       const std::lock_guard lock(mutex_);
       if (rows_waiting_) return;
       rows_waiting_ = true;
+      announce();
     }
     wake_.notify_one();
   });
@@ -107,6 +108,7 @@ void LearnerThread::resume() {
     const std::lock_guard lock(mutex_);
     paused_ = false;
     rows_waiting_ = true;  // those that came meanwhile
+    announce();
   }
   wake_.notify_one();
 }
@@ -201,6 +203,7 @@ void LearnerThread::post(std::function<void()> task) {
     const std::lock_guard lock(mutex_);
     if (!stopped_) {
       tasks_.push_back(std::move(task));
+      announce();
       wake_.notify_one();
       return;
     }
@@ -232,19 +235,32 @@ void LearnerThread::run() {
     }
   }
   if (Status saved = save_all(); !saved) spdlog::error("learner: {}", saved.error().message);
+  const std::lock_guard lock(mutex_);
+  work_.reset();
+}
+
+/// Under the mutex.
+bool LearnerThread::has_work() const {
+  return stopping_ || !tasks_.empty() || (rows_waiting_ && !paused_);
+}
+
+/// Says that there is work, before the thread that is to do it gets a processor. Under the mutex.
+void LearnerThread::announce() {
+  if (!work_ && has_work()) work_.emplace();
 }
 
 /// Sleeps until there are rows, tasks, something to publish, or the end; returns the tasks.
 std::vector<std::function<void()>> LearnerThread::wait_for_work() {
   std::unique_lock lock(mutex_);
-  const auto ready = [&] { return stopping_ || !tasks_.empty() || (rows_waiting_ && !paused_); };
   bool unpublished = false;
   for (std::size_t i = 0; i < learners_.size(); ++i) {
     unpublished = unpublished || published_[i] != serving(i).served_version();
   }
   const auto until = unpublished ? last_publish_ + options_.publish_interval
                                  : std::chrono::steady_clock::now() + options_.snapshot_interval;
-  wake_.wait_until(lock, until, ready);
+  if (!has_work() && !unpublished) work_.reset();
+  wake_.wait_until(lock, until, [&] { return has_work(); });
+  if (!work_) work_.emplace();  // such as to publish or save
   if (!paused_) rows_waiting_ = false;
   return std::exchange(tasks_, {});
 }

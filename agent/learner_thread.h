@@ -7,12 +7,14 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
 #include "agent/learning.h"
 #include "agent/policy_slot.h"
 #include "agent/succession.h"
+#include "base/background_work.h"
 #include "replay/store.h"
 
 namespace yardmaster::agent {
@@ -80,6 +82,8 @@ class LearnerThread {
   using SteadyTime = std::chrono::steady_clock::time_point;
 
   void run();
+  bool has_work() const;
+  void announce();
   void post(std::function<void()> task);
   std::vector<std::function<void()>> wait_for_work();
   bool learn_some();
@@ -112,6 +116,7 @@ class LearnerThread {
   bool paused_ = false;                       // guarded by mutex_
   bool stopping_ = false;                     // guarded by mutex_
   bool stopped_ = true;                       // guarded by mutex_: no thread takes tasks
+  std::optional<BackgroundWork> work_;        // guarded by mutex_
   std::mutex taskless_;                       // held for what is done without the thread
   std::thread thread_;
 };

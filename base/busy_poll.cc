@@ -2,6 +2,8 @@
 
 #include <thread>
 
+#include "base/background_work.h"
+
 namespace yardmaster {
 namespace {
 
@@ -9,7 +11,7 @@ using Clock = std::chrono::steady_clock;
 
 /// Whether something ran that was ready before `end`.
 bool poll_until(boost::asio::io_context& io, Clock::time_point end) {
-  while (!io.stopped() && Clock::now() < end) {
+  while (!io.stopped() && !BackgroundWork::under_way() && Clock::now() < end) {
     std::this_thread::yield();
     if (io.poll() > 0) return true;
   }

@@ -83,9 +83,9 @@ def cpu_s(process):
 
 
 def add_differences(figures, kind):
-    """What daemon, a polling one and forwarder add to what the mock takes by itself."""
+    """What daemon, a sleeping one and forwarder add to what the mock takes by itself."""
     for tail in ("p50", "p99"):
         direct = figures["direct"][f"{kind}{tail}_us"]
         figures[f"added_{kind}{tail}_us"] = figures["daemon"][f"{kind}{tail}_us"] - direct
-        for name in ("forwarder", "polling"):
+        for name in ("forwarder", "sleeping"):
             figures[f"{name}_added_{kind}{tail}_us"] = figures[name][f"{kind}{tail}_us"] - direct

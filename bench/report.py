@@ -18,9 +18,9 @@ TARGETS_NOTE = (
     "registers, since GCC takes wider ones through memory (decide and learn 2.5 times as fast where there is "
     "AVX2 and no AVX-512). What is missed: in a closed loop of 64 connections the mean latency is 64 over "
     "the rate, so a p99 of 1 ms would need more than half of the bare echo's rate. With one connection "
-    "two cores that wake each other are most of what a chat adds: see the forwarder, and a daemon that looks for more "
-    "before it sleeps (`busy_poll_us`). That is not the default, since what is nicer, the learner and RocksDB's flushes, starves "
-    "where it leaves no core: on two, feedback took 1.5 s to be learned (p99) in place of .1. Of the rest some 24 us are "
+    "two cores that wake each other would be half of what a chat adds: see the forwarder, and the daemon that does not look "
+    "for more before it sleeps (`busy_poll_us: 0`). By default it does, but not while the learner or RocksDB's flushes and "
+    "compactions work: being nicer they starved, and on two cores feedback took 1.5 s to be learned (p99). Of the rest some 24 us are "
     "parsing, encoding, choosing and writing the request, 14 the answer, and 12 a switch to the store's writer and back, "
     "since what an answer says is in the log before it leaves. An answer that does not wait for its outcome added 40 us "
     "less at the median without polling, but a kill -9 then loses what the client has been told; decision and outcome "
@@ -70,7 +70,7 @@ def summary(s):
         row("chat, added at 1 connection, p50 / p99", added(one, "added"), "60 / 200 us",
             one["added_p50_us"] <= 60 and one["added_p99_us"] <= 200)
         row("the same, as much as a forwarder of bytes adds", added(one, "forwarder_added"), "", None)
-        row("with `busy_poll_us: 100`", added(one, "polling_added"), "", None)
+        row("with `busy_poll_us: 0`", added(one, "sleeping_added"), "", None)
         row("chat, 64 connections", f"{us(many['daemon']['per_s'])} /s, {us(many['cpu_us'])} us of "
             "processor each", "20,000 /s, 50 us",
             many["daemon"]["per_s"] >= 20000 and many["cpu_us"] <= 50)
@@ -80,7 +80,7 @@ def summary(s):
             added(s["stream"], "added_first_byte"), "80 / 250 us", p50 <= 80 and p99 <= 250)
         row("the same, as much as a forwarder of bytes adds",
             added(s["stream"], "forwarder_added_first_byte"), "", None)
-        row("with `busy_poll_us: 100`", added(s["stream"], "polling_added_first_byte"), "", None)
+        row("with `busy_poll_us: 0`", added(s["stream"], "sleeping_added_first_byte"), "", None)
     if "feedback" in s:
         single = s["feedback"]["single_64"]["per_s"]
         batched = max(s["feedback"][f"batched_{n}"]["items_per_s"] for n in (1, 16))
@@ -150,19 +150,19 @@ def route(s):
 def chat(s):
     rows = []
     for connections, figures in s["chat"].items():
-        for name in ("direct", "forwarder", "daemon", "polling"):
+        for name in ("direct", "forwarder", "daemon", "sleeping"):
             rows.append([connections, name, us(figures[name]["per_s"]),
                          *latency_cells(figures[name])])
     text = ("## Chat completions\n\nTo a mock upstream that shares its core with the load; "
             "directly; through a forwarder that reads none of the bytes that it passes, on the other core; and "
-            "through the daemon in its place; `polling` is a daemon with `listen: {busy_poll_us: 100}`. Microseconds:\n\n")
+            "through the daemon in its place; `sleeping` is a daemon with `listen: {busy_poll_us: 0}`. Microseconds:\n\n")
     text += table(["connections", "", "requests/s", *LATENCY_HEAD], rows)
     stream = s["stream"]
     text += "\nStreams of 32 chunks, one connection; the first byte of the body, and the whole:\n\n"
     text += table(["", "first byte p50", "p99", "whole p50", "p99"],
                   [[name, *(us(stream[name][key]) for key in (
                       "first_byte_p50_us", "first_byte_p99_us", "p50_us", "p99_us"))]
-                   for name in ("direct", "forwarder", "daemon", "polling")])
+                   for name in ("direct", "forwarder", "daemon", "sleeping")])
     return text
 
 

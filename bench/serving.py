@@ -38,7 +38,7 @@ class Bench:
         path.write_text("".join(json.dumps(body) + "\n" for body in bodies))
         return path
 
-    def config(self, name, upstream_port=None, busy_poll_us=0):
+    def config(self, name, upstream_port=None, busy_poll_us=None):
         directory = self.work / name
         directory.mkdir(exist_ok=True)
         port = free_port()
@@ -50,7 +50,9 @@ class Bench:
                      f"base_url: \"http://127.0.0.1:{upstream_port}/v1\"}}]\n"
                      if upstream_port else "")
         path = directory / "config.yaml"
-        path.write_text(f"listen: {{port: {port}, io_threads: 1, busy_poll_us: {busy_poll_us}}}\ndata_dir: {directory / 'data'}\n"
+        poll = "" if busy_poll_us is None else f", busy_poll_us: {busy_poll_us}"
+        path.write_text(f"listen: {{port: {port}, io_threads: 1{poll}}}\n"
+                        f"data_dir: {directory / 'data'}\n"
                         f"{upstreams}models: [{models}]\nlogging: {{level: warn}}\n")
         return path, port
 
@@ -180,19 +182,19 @@ class Bench:
             {**body, "stream": True, "stream_options": {"include_usage": True}} for body in plain])
         mock = [self.build / "bench/mock_upstream", mock_port]
         forward = [self.build / "bench/tcp_forward", forward_port, mock_port]
-        polling, polling_port = self.config("polling", mock_port, busy_poll_us=100)
+        sleeping, sleeping_port = self.config("sleeping", mock_port, busy_poll_us=0)
         with running(mock, LOAD_CORE, mock_port, "/"), \
                 running(forward, SERVER_CORE, forward_port, "/"), \
-                self.daemon(polling, polling_port, SERVER_CORE), \
+                self.daemon(sleeping, sleeping_port, SERVER_CORE), \
                 self.daemon(config, port, SERVER_CORE) as daemon:
-            for warmed in (port, polling_port):
+            for warmed in (port, sleeping_port):
                 self.load(warmed, target, bodies, requests=2000, connections=16)
             chat = {}
             for connections in (1, 16, 64):
                 before = cpu_s(daemon)
                 figures = self.in_turn({
                     "daemon": lambda c=connections: self.load(port, target, bodies, connections=c),
-                    "polling": lambda c=connections: self.load(polling_port, target, bodies,
+                    "sleeping": lambda c=connections: self.load(sleeping_port, target, bodies,
                                                                connections=c),
                     "forwarder": lambda c=connections: self.load(forward_port, target, bodies,
                                                                  connections=c),
@@ -205,7 +207,7 @@ class Bench:
             self.result["chat"] = chat
             figures = self.in_turn({
                 name: lambda at=at: self.load(at, target, streams, connections=1, stream=True)
-                for name, at in (("daemon", port), ("polling", polling_port),
+                for name, at in (("daemon", port), ("sleeping", sleeping_port),
                                  ("forwarder", forward_port),
                                  ("direct", mock_port))})
             add_differences(figures, "")

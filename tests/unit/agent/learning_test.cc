@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "agent/learner_thread.h"
+#include "base/background_work.h"
 #include "env/encoder.h"
 #include "env/query.h"
 #include "tests/unit/agent/learning_fixture.h"
@@ -268,6 +271,31 @@ TEST_F(LearningTest, APausedThreadLearnsNothingUntilItIsResumed) {
     std::this_thread::yield();
   }
   EXPECT_EQ(thread.version(), 10u);
+}
+
+TEST_F(LearningTest, TheThreadSaysThatThereIsBackgroundWorkUntilItHasNone) {
+  std::vector<std::unique_ptr<RouterLearner>> learners;
+  learners.push_back(new_learner("lints"));
+  PolicySlot slot(learners.front()->publish().value());
+  LearnerThread thread(std::move(learners), {&slot}, *store_, {});
+  const auto ends = [] {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (BackgroundWork::under_way() && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::yield();
+    }
+    return !BackgroundWork::under_way();
+  };
+  EXPECT_TRUE(ends());
+  std::promise<bool> during;
+  thread.status([&](const auto&) { during.set_value(BackgroundWork::under_way()); });
+  EXPECT_TRUE(during.get_future().get());
+  append_random(300);
+  EXPECT_TRUE(ends());
+  thread.pause();
+  append_random(10);  // which wait
+  EXPECT_TRUE(ends());
+  thread.stop();
+  EXPECT_FALSE(BackgroundWork::under_way());
 }
 
 }  // namespace

@@ -8,9 +8,11 @@
 #include <future>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/background_work.h"
 #include "base/random.h"
 #include "replay/store.h"
 
@@ -124,6 +126,14 @@ class StoreTest : public ::testing::Test {
 
   FeedbackItem on(const DecisionId& id, Feedback value) {
     return about(FeedbackTarget::Kind::decision, id.str(), std::move(value));
+  }
+
+  /// Until RocksDB flushes and compacts no more, at most 20 s.
+  static void wait_for_background_work() {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (BackgroundWork::under_way() && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::yield();
+    }
   }
 
   Status append(Decision value) {

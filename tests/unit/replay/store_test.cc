@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/background_work.h"
 #include "tests/unit/replay/store_fixture.h"
 
 namespace yardmaster::replay {
@@ -353,6 +354,20 @@ TEST_F(StoreTest, RecordsOutsideTheCacheAreJoinedFromDisk) {
   for (const DecisionId& id : ids) judge(id, 0.5);
   EXPECT_EQ(rows().size(), 50u);
   EXPECT_EQ(store_->stats().waiting, 0u);
+}
+
+TEST_F(StoreTest, RocksDbsFlushesAndCompactionsAreBackgroundWorkWhileTheyLast) {
+  open();
+  bool seen = false;
+  for (int i = 0; i < 20'000 && !seen; ++i) {
+    Decision made = decision();
+    made.query = std::string(4000, 'q');
+    ASSERT_TRUE(append(std::move(made)));
+    seen = BackgroundWork::under_way();
+  }
+  EXPECT_TRUE(seen);
+  wait_for_background_work();
+  EXPECT_FALSE(BackgroundWork::under_way());
 }
 
 }  // namespace
