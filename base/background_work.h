@@ -4,9 +4,9 @@
 
 namespace yardmaster {
 
-/// Says, while it lives, that a thread nicer than those that serve has work, at hand or waiting: the
-/// learner, RocksDB's flushes and compactions. Threads that poll would starve it where no processor
-/// is free, so they sleep then (run_with_busy_poll). Any thread.
+/// Says, while it lives, that a thread nicer than those that serve has work, at hand or waiting:
+/// the learner, RocksDB's flushes and compactions. Threads that poll would starve it where no
+/// processor is free, so they sleep then (run_with_busy_poll). Any thread.
 class BackgroundWork {
  public:
   BackgroundWork() { count_.fetch_add(1, std::memory_order_relaxed); }

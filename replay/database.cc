@@ -74,8 +74,8 @@ class Listener final : public rocksdb::EventListener {
   }
 
   std::mutex mutex_;
-  // A thread each. Of a job that fails RocksDB may not tell the end; it is that of the thread's next,
-  // or of the database.
+  // A thread each. Of a job that fails RocksDB may not tell the end; it is that of the thread's
+  // next, or of the database.
   std::map<std::uint64_t, BackgroundWork> jobs_;  // guarded by mutex_
 };
 

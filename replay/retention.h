@@ -30,9 +30,9 @@ Result<bool> remove_expired_texts(Turn& turn, Ledger& ledger, const RetentionLim
 /// Whether a decision of that time comes without its text.
 bool is_text_expired(const RetentionLimits& limits, Timestamp decided, Timestamp now);
 
-/// What the kept records take in RocksDB's tables, by its estimate: what was removed does not count,
-/// even where compaction has not yet freed its space, nor does what is still in write buffers and
-/// the log.
+/// What the kept records take in RocksDB's tables, by its estimate: what was removed does not
+/// count, even where compaction has not yet freed its space, nor does what is still in write
+/// buffers and the log.
 std::uint64_t estimate_kept_bytes(const Database::View& view, const Counters& counters);
 
 /// Gives whole files of removed records back to the file system at once.
