@@ -82,7 +82,8 @@ Result<Routed> Router::decide(const RouteRequest& request, const PublishedPolicy
   Choice choice = choice_among(*candidates, *request.query);
 
   Routed routed;
-  Decision& decision = routed.decision;
+  routed.decision = std::make_shared<Decision>();
+  Decision& decision = *routed.decision;
   decision.id = DecisionId::make(now, rng);
   decision.time = now;
   decision.router = settings_.name;
@@ -103,6 +104,7 @@ Result<Routed> Router::decide(const RouteRequest& request, const PublishedPolicy
   } else {
     routed.policy_failed = !ask_policy(policy, observation, request.explain, routed);
   }
+  decision.candidates.reserve(choice.models.size());
   for (const env::ModelSpec* model : choice.models) decision.candidates.push_back(model->name);
   if (routed.policy_failed) {
     routed.policy_probabilities.assign(choice.models.size(), 0.0);
@@ -219,7 +221,7 @@ bool Router::ask_policy(const PublishedPolicy& policy, const env::Observation& o
 /// The same at the budget's price; leaves in `choice` what the ceiling leaves.
 Status Router::ask_within_budget(const PublishedPolicy& policy, const env::Observation& observation,
                                  bool explain, Rng& rng, Choice& choice, Routed& routed) const {
-  Decision& decision = routed.decision;
+  Decision& decision = *routed.decision;
   const policies::Policy* asked = observation.features.empty() ? nullptr : policy.policy.get();
   auto paced = choose_within_budget(*pacer_, asked, observation, decision.time, rng, explain,
                                     spender_of(decision));
@@ -269,7 +271,7 @@ void Router::keep_model(const RouteRequest& request, const Choice& choice, Route
   for (std::size_t i = 0; i < gains.size() && !routed.scores.empty(); ++i) {
     if (i == current) continue;
     gains[i] = routed.scores[i].reward - routed.scores[current].reward -
-               routed.decision.weights.cost * session.switch_cost_usd - settings_.switch_margin;
+               routed.decision->weights.cost * session.switch_cost_usd - settings_.switch_margin;
   }
   const auto best =
       static_cast<std::size_t>(std::max_element(gains.begin(), gains.end()) - gains.begin());
@@ -292,7 +294,7 @@ double Router::share_of(const RouteRequest& request) const {
 /// Mode and share mix the policy's distribution with the baseline; the draw is from the mixture,
 /// so its probability is the propensity.
 void Router::apply_mode(std::size_t baseline, double share, Rng& rng, Routed& routed) const {
-  Decision& decision = routed.decision;
+  Decision& decision = *routed.decision;
   decision.propensities = routed.policy_probabilities;
   for (double& p : decision.propensities) p *= share;
   decision.propensities[baseline] += 1 - share;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -83,7 +84,7 @@ struct RouteRequest {
 
 /// A decision and what led to it.
 struct Routed {
-  Decision decision;
+  std::shared_ptr<Decision> decision;  ///< changes no more once the log has it
   const env::ModelSpec* model = nullptr;
   std::vector<double> policy_probabilities;  ///< before mode and share, in candidates' order
   /// What the policy expects of each candidate; empty where it expects nothing, as `fixed` does.
@@ -130,10 +131,14 @@ class Router {
                 Decision& decision) const;
 
  private:
+  /// Of candidates: not allocated where there are no more than most have.
+  template <class T>
+  using Few = boost::container::small_vector<T, 16>;
+
   /// What the decision can be made among.
   struct Choice {
-    std::vector<const env::ModelSpec*> models;
-    std::vector<env::Candidate> views;  ///< of the models, for policies
+    Few<const env::ModelSpec*> models;
+    Few<env::Candidate> views;  ///< of the models, for policies
     double input_tokens = 0;
     double output_tokens = 0;
     std::size_t baseline = 0;          ///< index into models

@@ -55,12 +55,17 @@ Result<DecisionId> DecisionId::parse(std::string_view text) {
 }
 
 std::string DecisionId::str() const {
-  std::string out;
-  out.reserve(36);
+  const auto characters = text();
+  return {characters.data(), characters.size()};
+}
+
+std::array<char, 36> DecisionId::text() const {
+  std::array<char, 36> out;
+  std::size_t size = 0;
   for (const std::uint8_t byte : bytes_) {
-    if (dash_at(out.size())) out.push_back('-');
-    out.push_back(kHexDigits[byte >> 4]);
-    out.push_back(kHexDigits[byte & 0x0f]);
+    if (dash_at(size)) out[size++] = '-';
+    out[size++] = kHexDigits[byte >> 4];
+    out[size++] = kHexDigits[byte & 0x0f];
   }
   return out;
 }

@@ -29,6 +29,7 @@ class DecisionId {
 
   /// The 36-character lower-case text form.
   std::string str() const;
+  std::array<char, 36> text() const;
 
   const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }
 

@@ -113,7 +113,7 @@ class Replay {
     sum_.cost_usd += cost;
     sum_.reward += outcome.quality - kWeights.cost * cost;
     sum_.switches += last && !stayed ? 1 : 0;
-    learn(routed->decision, outcome.quality, cost);
+    learn(*routed->decision, outcome.quality, cost);
     last = agent::SessionTurn{"auto", model.name, static_cast<std::uint64_t>(prompt_tokens),
                               {},     true,       ""};
     return outcome.output_tokens;

@@ -34,8 +34,10 @@ class ByteWriter {
   void put_raw(std::string_view bytes) { out_.append(bytes); }
 
  private:
-  void put_little_endian(std::uint64_t value, int bytes) {
-    for (int i = 0; i < bytes; ++i) put_byte(static_cast<std::uint8_t>(value >> (8 * i)));
+  void put_little_endian(std::uint64_t value, std::size_t bytes) {
+    char text[8];
+    for (std::size_t i = 0; i < bytes; ++i) text[i] = static_cast<char>(value >> (8 * i));
+    out_.append(text, bytes);
   }
 
   std::string& out_;

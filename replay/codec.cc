@@ -247,11 +247,14 @@ auto decode_with(std::string_view bytes, const char* what, Take take, std::uint8
 // Encoding ---------------------------------------------------------------------------------
 
 void encode(const StoredDecision& value, std::string& out) {
-  const Decision& decision = value.decision;
+  encode(value.decision, value.deadline, out);
+}
+
+void encode(const Decision& decision, Timestamp deadline, std::string& out) {
   ByteWriter writer(out);
   const std::uint8_t layout = layout_of(decision);
   writer.put_byte(layout);
-  put(writer, value.deadline);
+  put(writer, deadline);
   put(writer, decision.id);
   put(writer, decision.time);
   writer.put_text(decision.router);
@@ -274,19 +277,24 @@ void encode(const StoredDecision& value, std::string& out) {
 }
 
 void encode(const Event& value, std::string& out) {
+  std::visit([&](const auto& event) { encode(event, out); }, value);
+}
+
+void encode(const StoredOutcome& value, std::string& out) {
   ByteWriter writer(out);
-  const auto* stored = std::get_if<StoredOutcome>(&value);
-  const std::uint8_t layout = stored != nullptr ? layout_of(stored->outcome) : kLayout;
+  const std::uint8_t layout = layout_of(value.outcome);
   writer.put_byte(layout);
-  if (stored != nullptr) {
-    writer.put_byte(static_cast<std::uint8_t>(EventKind::outcome));
-    put(writer, *stored);
-    if (layout == kStreamedLayout) writer.put_double(*stored->outcome.first_token_s);
-    if (layout >= kRejectedLayout) put(writer, stored->outcome.first_token_s);
-  } else {
-    writer.put_byte(static_cast<std::uint8_t>(EventKind::feedback));
-    put(writer, std::get<Feedback>(value));
-  }
+  writer.put_byte(static_cast<std::uint8_t>(EventKind::outcome));
+  put(writer, value);
+  if (layout == kStreamedLayout) writer.put_double(*value.outcome.first_token_s);
+  if (layout >= kRejectedLayout) put(writer, value.outcome.first_token_s);
+}
+
+void encode(const Feedback& value, std::string& out) {
+  ByteWriter writer(out);
+  writer.put_byte(kLayout);
+  writer.put_byte(static_cast<std::uint8_t>(EventKind::feedback));
+  put(writer, value);
 }
 
 void encode(const TrainingRow& value, std::string& out) {

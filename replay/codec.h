@@ -79,7 +79,10 @@ struct TextMarks {
 };
 
 void encode(const StoredDecision& value, std::string& out);
+void encode(const Decision& decision, Timestamp deadline, std::string& out);  ///< as one stored
 void encode(const Event& value, std::string& out);
+void encode(const StoredOutcome& value, std::string& out);  ///< as an event, and so below
+void encode(const Feedback& value, std::string& out);
 void encode(const TrainingRow& value, std::string& out);
 void encode(const JoinMark& value, std::string& out);
 void encode(const KeyUse& value, std::string& out);

@@ -136,13 +136,16 @@ class Batch {
   rocksdb::Status write();
 
  private:
+  /// Of one decision, with its names.
+  static constexpr std::size_t kUsualBytes = 2048;
+
   static rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
   void note(rocksdb::Status status) {
     if (!status.ok() && failed_.ok()) failed_ = std::move(status);
   }
 
   const Database::View& view_;
-  rocksdb::WriteBatch batch_;
+  rocksdb::WriteBatch batch_{kUsualBytes};
   rocksdb::Status failed_;
 };
 

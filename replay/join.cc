@@ -26,13 +26,12 @@ bool nothing_known(const ArmOutcome& values) {
 
 }  // namespace
 
-Join start_join(std::uint64_t sequence, const StoredDecision& stored) {
-  const Decision& decision = stored.decision;
+Join start_join(std::uint64_t sequence, const Decision& decision, Timestamp deadline) {
   Join join;
   join.sequence = sequence;
   join.id = decision.id;
   join.time = decision.time;
-  join.deadline = stored.deadline;
+  join.deadline = deadline;
   join.features = decision.features;
   join.successor_features = decision.successor_features;
   join.weights = decision.weights;

@@ -38,7 +38,7 @@ struct Join {
 };
 
 /// The join of a decision of which nothing is known yet.
-Join start_join(std::uint64_t sequence, const StoredDecision& stored);
+Join start_join(std::uint64_t sequence, const Decision& decision, Timestamp deadline);
 
 struct JoinRules {
   env::QualityObjective objective;

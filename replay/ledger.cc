@@ -47,7 +47,7 @@ Result<Join> load_join(const Database::View& view, std::uint64_t sequence) {
   if (!*bytes) return unknown("sequence", std::to_string(sequence));
   const auto stored = decode_decision(**bytes);
   if (!stored) return fail(stored.error());
-  Join join = start_join(sequence, *stored);
+  Join join = start_join(sequence, stored->decision, stored->deadline);
 
   Status events;
   const Status read = view.visit(Family::feedback, key, sequence_key(sequence + 1),
@@ -94,12 +94,12 @@ Status Ledger::load(const Database::View& view) {
 
 Status Ledger::add_decision(Turn& turn, const Decision& decision) {
   if (Status checked = check_decision(decision); !checked) return checked;
-  const auto known = join_of(turn, decision.id);
-  if (known) {
+  const auto known = find_join(turn, decision.id);
+  if (!known) return fail(known.error());
+  if (*known != nullptr) {
     return fail(ErrorCode::conflict, "decision " + decision.id.str() +
                                          " is stored already; give each decision a new id");
   }
-  if (known.error().code != ErrorCode::not_found) return fail(known.error());
   put_decision(turn, decision);
   return {};
 }
@@ -149,7 +149,7 @@ void Ledger::add_rows(Turn& turn, std::vector<TrainingRow> rows) {
   for (TrainingRow& row : rows) {
     row.sequence = ++counters_.rows;
     row.decision_sequence = counters_.decisions;  // the clock of this log, not of another
-    turn.batch().put(Family::train, sequence_key(row.sequence), encoded(row));
+    turn.batch().put(Family::train, sequence_key(row.sequence), encode_here(row));
   }
 }
 
@@ -162,9 +162,9 @@ Status Ledger::import_record(Turn& turn, DecisionRecord record, Timestamp now) {
       return checked;
     }
   }
-  const auto known = join_of(turn, record.decision.id);
-  if (known) return {};
-  if (known.error().code != ErrorCode::not_found) return fail(known.error());
+  const auto known = find_join(turn, record.decision.id);
+  if (!known) return fail(known.error());
+  if (*known != nullptr) return {};
 
   Join& join = put_decision(turn, record.decision);
   if (record.outcome) {
@@ -256,7 +256,7 @@ Status Ledger::remove_names(Turn& turn, std::uint64_t sequence) {
 
 void Ledger::remove_text(Turn& turn, std::uint64_t sequence, StoredDecision stored) {
   stored.decision.query.reset();
-  turn.batch().put(Family::decisions, sequence_key(sequence), encoded(stored));
+  turn.batch().put(Family::decisions, sequence_key(sequence), encode_here(stored));
 }
 
 void Ledger::remove_oldest_rows(Turn& turn, std::uint64_t count) {
@@ -268,10 +268,10 @@ void Ledger::remove_oldest_rows(Turn& turn, std::uint64_t count) {
 
 void Ledger::finish(Turn& turn) {
   if (counters_ != committed_) {
-    turn.batch().put(Family::meta, kCountersKey, encoded(counters_));
+    turn.batch().put(Family::meta, kCountersKey, encode_here(counters_));
   }
   if (texts_ != committed_texts_) {
-    turn.batch().put(Family::meta, kTextMarksKey, encoded(texts_));
+    turn.batch().put(Family::meta, kTextMarksKey, encode_here(texts_));
   }
 }
 
@@ -298,11 +298,20 @@ Result<Join*> Ledger::join_of(const Turn& turn, std::uint64_t sequence) {
 }
 
 Result<Join*> Ledger::join_of(const Turn& turn, const DecisionId& id) {
+  const auto join = find_join(turn, id);
+  if (join && *join == nullptr) return unknown("id", id.str());
+  return join;
+}
+
+/// nullptr where none is known.
+Result<Join*> Ledger::find_join(const Turn& turn, const DecisionId& id) {
   if (Join* recent = cache_.find(id)) return recent;
   const auto sequence = turn.find_name(decision_id_key(id));
   if (!sequence) return fail(sequence.error());
-  if (!*sequence) return unknown("id", id.str());
-  return join_of(turn, read_sequence(**sequence));
+  if (!*sequence) return nullptr;
+  auto join = join_of(turn, read_sequence(**sequence));
+  if (!join && join.error().code == ErrorCode::not_found) return nullptr;
+  return join;
 }
 
 Result<std::vector<std::uint64_t>> Ledger::resolve(const Turn& turn, const FeedbackTarget& target) {
@@ -359,16 +368,16 @@ Result<bool> Ledger::is_repeated(const Turn& turn, const Feedback& feedback,
 
 Join& Ledger::put_decision(Turn& turn, const Decision& decision) {
   const std::uint64_t sequence = ++counters_.decisions;
-  const StoredDecision stored{decision, decision.time + reward_window_};
+  const Timestamp deadline = decision.time + reward_window_;
   const std::string key = sequence_key(sequence);
-  const std::string due = due_key(stored.deadline, sequence);
-  turn.batch().put(Family::decisions, key, encoded(stored));
+  const std::string due = due_key(deadline, sequence);
+  turn.batch().put(Family::decisions, key, encode_here(decision, deadline));
   turn.batch().put(Family::ids, decision_id_key(decision.id), key);
   turn.batch().put(Family::due, due, {});
   if (!decision.session_id.empty()) turn.add_to_session(decision.session_id, sequence);
   due_floor_ = std::min(due_floor_, due);
   ++counters_.waiting;
-  return cache_.add(start_join(sequence, stored));
+  return cache_.add(start_join(sequence, decision, deadline));
 }
 
 void Ledger::put_outcome(Turn& turn, Join& join, StoredOutcome outcome) {
@@ -376,14 +385,14 @@ void Ledger::put_outcome(Turn& turn, Join& join, StoredOutcome outcome) {
     turn.put_name(response_id_key(outcome.response_id), sequence_key(join.sequence));
   }
   turn.batch().put(Family::feedback, feedback_key(join.sequence, join.arrivals()),
-                   encoded(Event(outcome)));
+                   encode_here(outcome));
   join.outcome = std::move(outcome);
   ++counters_.outcomes;
 }
 
 void Ledger::put_feedback(Turn& turn, Join& join, Feedback feedback) {
   turn.batch().put(Family::feedback, feedback_key(join.sequence, join.arrivals()),
-                   encoded(Event(feedback)));
+                   encode_here(feedback));
   join.feedback.push_back(std::move(feedback));
   ++counters_.feedback;
 }
@@ -402,10 +411,10 @@ void Ledger::settle(Turn& turn, Join& join, bool window_ended) {
   }
   if (made.row) {
     made.row->sequence = join.mark.last_row = ++counters_.rows;
-    turn.batch().put(Family::train, sequence_key(made.row->sequence), encoded(*made.row));
+    turn.batch().put(Family::train, sequence_key(made.row->sequence), encode_here(*made.row));
   }
   if (made.step != JoinStep::none) {
-    turn.batch().put(Family::joins, sequence_key(join.sequence), encoded(join.mark));
+    turn.batch().put(Family::joins, sequence_key(join.sequence), encode_here(join.mark));
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/decision.h"
@@ -64,6 +65,7 @@ class Ledger {
  private:
   Result<Join*> join_of(const Turn& turn, std::uint64_t sequence);
   Result<Join*> join_of(const Turn& turn, const DecisionId& id);
+  Result<Join*> find_join(const Turn& turn, const DecisionId& id);
   Result<std::vector<std::uint64_t>> resolve(const Turn& turn, const FeedbackTarget& target);
   Result<bool> is_repeated(const Turn& turn, const Feedback& feedback,
                            const std::vector<std::uint64_t>& sequences);
@@ -75,6 +77,14 @@ class Ledger {
   void settle(Turn& turn, Join& join, bool window_ended);
   Status remove_names(Turn& turn, std::uint64_t sequence);
 
+  /// Until the next call.
+  template <class... Parts>
+  std::string_view encode_here(const Parts&... parts) {
+    buffer_.clear();
+    encode(parts..., buffer_);
+    return buffer_;
+  }
+
   JoinRules rules_;
   std::chrono::microseconds reward_window_;
   JoinCache cache_;
@@ -83,6 +93,7 @@ class Ledger {
   TextMarks texts_;
   TextMarks committed_texts_;
   std::string due_floor_;  ///< no committed key of `due` lies below
+  std::string buffer_;     ///< of encode_here()
 };
 
 }  // namespace yardmaster::replay

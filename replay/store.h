@@ -133,7 +133,10 @@ class Store {
   // Appending ------------------------------------------------------------------------------
 
   /// `done` when the decision is in the write-ahead log: it survives the process, not a power cut.
-  virtual void append_decision(Decision decision, Done done) = 0;
+  virtual void append_decision(std::shared_ptr<const Decision> decision, Done done) = 0;
+  void append_decision(Decision decision, Done done) {
+    append_decision(std::make_shared<const Decision>(std::move(decision)), std::move(done));
+  }
 
   /// The first outcome counts; a second one for the same decision fails with conflict, unless it
   /// is equal. `response_id`, if not empty, may name the decision in feedback from then on.

@@ -25,7 +25,7 @@ std::size_t bytes_of(const Feedback& feedback) {
   return sizeof feedback + feedback.comment.size() + feedback.idempotency_key.size();
 }
 
-std::size_t bytes_of(const AppendDecision& task) { return bytes_of(task.decision); }
+std::size_t bytes_of(const AppendDecision& task) { return bytes_of(*task.decision); }
 
 std::size_t bytes_of(const AppendOutcome& task) {
   return sizeof task + task.outcome.error.size() + task.response_id.size();

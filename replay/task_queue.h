@@ -3,6 +3,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <variant>
 #include <vector>
@@ -14,7 +15,7 @@
 namespace yardmaster::replay {
 
 struct AppendDecision {
-  Decision decision;
+  std::shared_ptr<const Decision> decision;
   Store::Done done;
 };
 

@@ -124,7 +124,7 @@ std::size_t Writer::run_turn(std::vector<Task>& tasks, std::size_t from) {
 
 void Writer::apply(Turn& turn, Task& task, Owed& owed) {
   if (auto* decision = std::get_if<AppendDecision>(&task)) {
-    Status status = ledger_.add_decision(turn, decision->decision);
+    Status status = ledger_.add_decision(turn, *decision->decision);
     owed.logged.emplace_back(std::move(decision->done), std::move(status));
   } else if (auto* outcome = std::get_if<AppendOutcome>(&task)) {
     Status status = ledger_.add_outcome(turn, outcome->id, std::move(outcome->outcome),

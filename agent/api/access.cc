@@ -70,13 +70,11 @@ void add_outcome(const Outcome& outcome, AccessEntry& entry) {
 void log_access(AccessLog& log, std::shared_ptr<AccessEntry> entry, SteadyTime start,
                 HttpResponse& response) {
   entry->status = response.status;
-  for (const auto& [name, value] : response.headers) {
-    if (name == "x-yardmaster-model") entry->model = value;
-    if (name == "x-yardmaster-decision-id") entry->decision_id = value;
-    if (name == "x-yardmaster-overhead-us") entry->own_us = value;
-    if (name == "x-yardmaster-attempts") entry->attempts = value;
-    if (name == "x-yardmaster-hedge") entry->hedge = value;
-  }
+  entry->model = response.headers.find("x-yardmaster-model");
+  entry->decision_id = response.headers.find("x-yardmaster-decision-id");
+  entry->own_us = response.headers.find("x-yardmaster-overhead-us");
+  entry->attempts = response.headers.find("x-yardmaster-attempts");
+  entry->hedge = response.headers.find("x-yardmaster-hedge");
   if (response.stream) {
     response.stream =
         std::make_unique<LoggedBody>(std::move(response.stream), log, std::move(entry), start);

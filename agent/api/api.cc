@@ -51,7 +51,7 @@ std::string authorization_of(const HttpRequest& request) {
 
 HttpResponse refusal_response(const AuthRefusal& refusal) {
   HttpResponse response = error_response(refusal.status, refusal.message, refusal.code);
-  if (refusal.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  if (refusal.status == 401) response.headers.add("WWW-Authenticate", "Bearer");
   return response;
 }
 
@@ -62,7 +62,7 @@ HttpResponse put_off(std::chrono::microseconds wait) {
       429, "too many wrong API keys came from this address, and this is another; send a right one",
       "too_many_wrong_keys");
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
-  response.headers.emplace_back("Retry-After", std::to_string(seconds));
+  response.headers.add("Retry-After", std::to_string(seconds));
   return response;
 }
 
@@ -164,13 +164,13 @@ asio::awaitable<HttpResponse> Api::handle(HttpRequest request) {
   } else if (!takes(endpoint->method, method)) {
     response = error_response(
         405, std::string(endpoint->path) + " takes " + std::string(endpoint->method) + " only");
-    response.headers.emplace_back("Allow", endpoint->method);
+    response.headers.add("Allow", endpoint->method);
   } else if (method == "POST" && !is_json_type(header(request, "content-type"))) {
     response = error_response(415, "the content type is not JSON; send application/json");
   } else if (services_.retired.load(std::memory_order_relaxed) &&
              endpoint->label == ServingMetrics::Endpoint::admin) {
     response = error_response(503, "the config was reloaded; send it again", "reloaded");
-    response.headers.emplace_back("Retry-After", "0");
+    response.headers.add("Retry-After", "0");
   } else {
     response = co_await answer(*endpoint, std::move(request), access);
   }

@@ -88,7 +88,7 @@ class Api {
   void take_back(const RouterService& service, const Routed& routed);
   void count_decision(const Routed& routed, bool logged);
   void count_choice(const env::ModelSpec& model, bool degraded);
-  PendingLog begin_log(Decision decision);
+  PendingLog begin_log(std::shared_ptr<const Decision> decision);
   boost::asio::awaitable<Status> finish_log(PendingLog log);
   boost::asio::awaitable<Status> log_outcome(DecisionId id, Outcome outcome,
                                              std::string response_id);

@@ -69,16 +69,16 @@ asio::awaitable<Result<Api::ChatTarget>> Api::choose_named(ChatRun& run) {
   target.model = *model;
   begin_call(target, run.query);
   co_await encode(services_.routers.front(), run.options);
-  target.decision = direct_decision(*target.model, run.options);
+  target.decision = std::make_shared<const Decision>(direct_decision(*target.model, run.options));
   target.log = begin_log(target.decision);
   count_choice(*target.model, false);
-  run.options.hold.charge(target.decision, services_.keys.charges);
+  run.options.hold.charge(*target.decision, services_.keys.charges);
   co_return target;
 }
 
 Result<Api::ChatTarget> Api::choose_routed(ChatRun& run) {
   auto target = draw(run);
-  if (target) remember_turn(run.options, target->decision);
+  if (target) remember_turn(run.options, *target->decision);
   return target;
 }
 
@@ -93,7 +93,7 @@ Result<Api::ChatTarget> Api::draw(ChatRun& run) {
   begin_call(target, run.query);
   target.log = begin_log(routed->decision);
   count_decision(*routed, true);
-  run.options.hold.charge(routed->decision, services_.keys.charges);
+  run.options.hold.charge(*routed->decision, services_.keys.charges);
   target.decision = std::move(routed->decision);
   return target;
 }
@@ -104,7 +104,7 @@ Result<Api::ChatTarget> Api::choose_next(ChatRun& run, const ChatTarget& failed)
   // The flag is only ever set here: a slow encoder may have set it too.
   if (!failed.logged) run.options.baseline_only = true;
   leave_out_failed(run);
-  run.options.features = failed.decision.features.values;
+  run.options.features = failed.decision->features.values;
   return choose_routed(run);
 }
 
@@ -185,7 +185,7 @@ void Api::note_answer(const ChatRun& run, const ChatTarget& target) {
         std::string_view(run.options.session.given)}) {
     who.append("/").append(part);
   }
-  const auto before = services_.regenerations->note(who, target.decision.id, services_.clock());
+  const auto before = services_.regenerations->note(who, target.decision->id, services_.clock());
   if (!before) return;
   metrics_of(*target.model).regenerations.add();
   std::vector<replay::FeedbackItem> items;
@@ -207,26 +207,24 @@ HttpResponse Api::chat_response(ChatRun& run, ChatTarget target, ChatAttempt att
     response.body = std::move(attempt.answer->body);
   }
   if (attempt.stream) {
-    response.headers.emplace_back("Cache-Control", "no-cache");
-    response.headers.emplace_back("X-Accel-Buffering", "no");
+    response.headers.add("Cache-Control", "no-cache");
+    response.headers.add("X-Accel-Buffering", "no");
   }
   if (target.logged) {
-    add_decision_headers(target.decision, response);
+    add_decision_headers(*target.decision, response);
   } else if (target.passed) {
-    response.headers.emplace_back("x-yardmaster-model", target.model->name);
+    response.headers.add("x-yardmaster-model", target.model->name);
   } else {
-    add_degraded_headers(target.decision, response);
+    add_degraded_headers(*target.decision, response);
   }
-  response.headers.emplace_back("x-yardmaster-attempts",
-                                std::to_string(run.attempts + run.retries));
-  if (!run.hedge.empty()) response.headers.emplace_back("x-yardmaster-hedge", run.hedge);
+  response.headers.add("x-yardmaster-attempts", std::uint64_t{run.attempts} + run.retries);
+  if (!run.hedge.empty()) response.headers.add("x-yardmaster-hedge", run.hedge);
   if (const auto cost_usd = cost_of_usage(*target.model, attempt.usage)) {
-    response.headers.emplace_back("x-yardmaster-cost-usd", number_text(*cost_usd));
+    response.headers.add("x-yardmaster-cost-usd", *cost_usd);
   }
   const double overhead_us = std::max(0.0, microseconds_since(run.start) - run.upstream_s * 1e6);
   context_.metrics->overhead.record_us(overhead_us);
-  response.headers.emplace_back("x-yardmaster-overhead-us",
-                                std::to_string(static_cast<std::uint64_t>(overhead_us)));
+  response.headers.add("x-yardmaster-overhead-us", static_cast<std::uint64_t>(overhead_us));
   if (attempt.stream) {
     response.stream =
         std::make_unique<ChatStream>(*this, run, std::move(target), std::move(attempt));

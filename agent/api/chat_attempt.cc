@@ -238,7 +238,7 @@ HttpResponse failure_response(std::span<const FailedAttempt> attempts) {
       error_response(status, message + ". Try again, or exclude models by x-yardmaster-deny-models",
                      status == 429 ? "rate_limit_exceeded" : "upstream_error");
   if (status == 429 || status == 503) {
-    response.headers.emplace_back("Retry-After", last.retry_after.empty() ? "1" : last.retry_after);
+    response.headers.add("Retry-After", last.retry_after.empty() ? "1" : last.retry_after);
   }
   return response;
 }

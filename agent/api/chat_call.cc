@@ -111,7 +111,7 @@ void Api::count_attempt(ChatRun& run, const ChatLeg& leg) {
     count_upstream(model, attempt.success(), attempt.wall_s * 1e6);
   }
   if (attempt.failed()) {
-    run.failed.push_back(failed_attempt_of(attempt, leg.target.decision.id));
+    run.failed.push_back(failed_attempt_of(attempt, leg.target.decision->id));
     count_failure(model, call_failure_of(attempt, services_.clock()));
   } else if (services_.health.succeeded(index_of(model))) {
     spdlog::info("model '{}' is healthy again", model.name);
@@ -165,7 +165,7 @@ asio::awaitable<void> Api::conclude_lost(ChatRun& run, ChatLeg& leg, std::string
 /// What a call that was given up still says of its model.
 void Api::count_given_up(const ChatRun& run, const ChatLeg& leg) {
   const std::size_t index = index_of(*leg.target.model);
-  const bool late = !run.client_gone && !leg.target.decision.hedge_of;  // its hedge was faster
+  const bool late = !run.client_gone && !leg.target.decision->hedge_of;  // its hedge was faster
   if (leg.target.trial && late) {
     count_failure(*leg.target.model, {.what = "no answer to the trial in the time of a hedge"});
   } else if (leg.target.trial) {
@@ -191,7 +191,7 @@ asio::awaitable<void> Api::know_whether_logged(const ChatRun& run, ChatTarget& t
   if (target.log == nullptr) co_return;
   target.logged = (co_await finish_log(std::move(target.log))).has_value();
   // A decision without features has been counted; a named model has not.
-  const bool counted = run.service != nullptr && target.decision.features.values.empty();
+  const bool counted = run.service != nullptr && target.decision->features.values.empty();
   if (!target.logged && !counted) context_.metrics->degraded.add();
 }
 
@@ -209,13 +209,13 @@ asio::awaitable<void> Api::record(ChatTarget& target, Outcome outcome, const env
     services_.tokens.observe(target.model->name, target.prompt_bytes, *usage.input_tokens);
   }
   if (!target.logged) {
-    settle(target.decision.id, outcome);
+    settle(target.decision->id, outcome);
     co_return;
   }
-  auto measured = implicit_feedback(services_.own_metrics, target.decision.id, outcome,
+  auto measured = implicit_feedback(services_.own_metrics, target.decision->id, outcome,
                                     usage.finish.value_or(env::Finish::stop));
   const Status reported =
-      co_await log_outcome(target.decision.id, std::move(outcome), usage.response_id);
+      co_await log_outcome(target.decision->id, std::move(outcome), usage.response_id);
   if (!reported) {
     spdlog::warn("an outcome is lost: {}", reported.error().message);
     co_return;

@@ -93,7 +93,7 @@ SteadyClock::time_point Api::hedge_time(const ChatRun& run, const ChatLeg& leg) 
 /// budgets leave.
 Result<Api::ChatTarget> Api::choose_hedge(ChatRun& run, const ChatLeg& slow) {
   leave_out_failed(run);
-  const Decision& first = slow.target.decision;
+  const Decision& first = *slow.target.decision;
   run.options.down[index_of(*slow.target.model)] = "called for this query in decision " +
                                                    first.id.str() + ", which has no answer after " +
                                                    seconds_text(SteadyClock::now() - slow.start);
@@ -165,7 +165,7 @@ std::string Api::why_lost(const ChatRun& run, const ChatRace& race, const ChatLe
   const ChatLeg& hedge = *race.legs.back();
   const std::string after = "given up after " + seconds_text(SteadyClock::now() - leg.start);
   if (&leg == &hedge) return after + ": the call that it hedges was answered first";
-  return after + ": its hedge, decision " + hedge.target.decision.id.str() + ", answered first";
+  return after + ": its hedge, decision " + hedge.target.decision->id.str() + ", answered first";
 }
 
 /// Records what came of each call.
@@ -175,7 +175,7 @@ asio::awaitable<void> Api::conclude_race(std::shared_ptr<ChatRun> run,
   if (winner != nullptr && winner != race->legs.front() && winner->attempt.success()) {
     run->hedge = "won";
     metrics_of(*winner->target.model).hedges_won.add();
-    remember_turn(run->options, winner->target.decision);
+    remember_turn(run->options, *winner->target.decision);
   }
   for (const std::shared_ptr<ChatLeg>& leg : race->legs) {
     if (leg == winner || leg->concluded) continue;

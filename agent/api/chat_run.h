@@ -20,7 +20,7 @@ namespace yardmaster::agent {
 
 /// A model for a chat request and the decision that chose it.
 struct Api::ChatTarget {
-  Decision decision;
+  std::shared_ptr<const Decision> decision;  ///< shared with the log
   const env::ModelSpec* model = nullptr;
   PendingLog log;                  ///< of the decision, which is written while the model is called
   bool logged = false;             ///< known when the log has been waited for

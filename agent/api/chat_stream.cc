@@ -130,7 +130,7 @@ void Api::ChatStream::count(const Outcome& outcome) const {
 /// A comment of the event stream, which clients pass over; what headers say of other answers.
 std::string Api::ChatStream::closing_comment(const Outcome& outcome) const {
   json::object closing;
-  if (target_.logged) closing["decision_id"] = target_.decision.id.str();
+  if (target_.logged) closing["decision_id"] = target_.decision->id.str();
   closing["model"] = attempt_.model->name;
   closing["status"] = to_string(outcome.status);
   if (!hedge_.empty()) closing["hedge"] = hedge_;

@@ -18,7 +18,7 @@ constexpr unsigned kBadGateway = 502;
 void shape_error(env::ApiRoute route, HttpResponse& response) {
   if (route != env::ApiRoute::messages || response.status < 400) return;
   response.body = env::openai_error_to_anthropic(response.body, response.status);
-  response.content_type = "application/json";
+  response.content_type.reset();
 }
 
 void shape_error(std::string_view target, HttpResponse& response) {

@@ -67,7 +67,7 @@ asio::awaitable<HttpResponse> Api::keys_add(HttpRequest request, Caller) {
   json::object answer = json_of(*key);
   answer["secret"] = *secret;
   HttpResponse response = json_response(answer);
-  response.headers.emplace_back("Cache-Control", "no-store");
+  response.headers.add("Cache-Control", "no-store");
   co_return response;
 }
 

@@ -25,9 +25,9 @@ void add_headers(const std::string& what, const std::optional<LimitStanding>& st
                  HttpResponse& response) {
   if (!standing) return;
   auto& headers = response.headers;
-  headers.emplace_back("x-ratelimit-limit-" + what, std::to_string(standing->limit));
-  headers.emplace_back("x-ratelimit-remaining-" + what, std::to_string(standing->remaining));
-  headers.emplace_back("x-ratelimit-reset-" + what, duration_text(standing->until_full));
+  headers.add("x-ratelimit-limit-" + what, standing->limit);
+  headers.add("x-ratelimit-remaining-" + what, standing->remaining);
+  headers.add("x-ratelimit-reset-" + what, duration_text(standing->until_full));
 }
 
 HttpResponse refusal_of(const ApiKey& key, const OverLimit& over) {
@@ -56,7 +56,7 @@ HttpResponse refusal_of(const ApiKey& key, const OverLimit& over) {
   HttpResponse response =
       error_response(429, message, budget ? "budget_exceeded" : "rate_limit_exceeded");
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(over.retry_after).count();
-  response.headers.emplace_back("Retry-After", std::to_string(std::max<long>(1, seconds)));
+  response.headers.add("Retry-After", std::to_string(std::max<long>(1, seconds)));
   return response;
 }
 

@@ -70,7 +70,7 @@ Result<Api::ChatTarget> Api::choose_passed(ChatRun& run) {
   target.model = *model;
   begin_call(target, run.query);
   target.passed = true;
-  Decision& decision = target.decision;
+  Decision decision;
   decision.time = services_.clock();
   decision.id = DecisionId::make(decision.time, context_.rng);
   decision.candidates = {target.model->name};
@@ -78,6 +78,7 @@ Result<Api::ChatTarget> Api::choose_passed(ChatRun& run) {
   const double tokens = services_.tokens.estimate(run.query);
   decision.estimated_cost_usd = target.model->cost_usd(tokens, 0).value_or(0);
   run.options.hold.charge(decision, services_.keys.charges);
+  target.decision = std::make_shared<const Decision>(std::move(decision));
   count_choice(*target.model, false);
   return target;
 }

@@ -24,12 +24,6 @@ std::vector<std::string> split_list(std::string_view text) {
   return parts;
 }
 
-std::string shortest(double value) {
-  char digits[32];
-  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-  return std::string(digits, end);
-}
-
 }  // namespace
 
 std::string_view header(const HttpRequest& request, std::string_view name) {
@@ -62,17 +56,18 @@ Result<RouteRequest> read_route_headers(const HttpRequest& request) {
 }
 
 void add_decision_headers(const Decision& decision, HttpResponse& response) {
-  response.headers.emplace_back("x-yardmaster-decision-id", decision.id.str());
-  response.headers.emplace_back("x-yardmaster-model", decision.model());
-  response.headers.emplace_back("x-yardmaster-propensity", shortest(decision.propensity()));
-  response.headers.emplace_back("x-yardmaster-policy-version",
-                                std::to_string(decision.policy_version));
-  if (decision.features.values.empty()) response.headers.emplace_back("x-yardmaster-degraded", "1");
+  ResponseHeaders& headers = response.headers;
+  const auto id = decision.id.text();
+  headers.add("x-yardmaster-decision-id", {id.data(), id.size()});
+  headers.add("x-yardmaster-model", decision.model());
+  headers.add("x-yardmaster-propensity", decision.propensity());
+  headers.add("x-yardmaster-policy-version", decision.policy_version);
+  if (decision.features.values.empty()) headers.add("x-yardmaster-degraded", "1");
 }
 
 void add_degraded_headers(const Decision& decision, HttpResponse& response) {
-  response.headers.emplace_back("x-yardmaster-degraded", "1");
-  response.headers.emplace_back("x-yardmaster-model", decision.model());
+  response.headers.add("x-yardmaster-degraded", "1");
+  response.headers.add("x-yardmaster-model", decision.model());
 }
 
 Error store_overdue() {
@@ -85,7 +80,7 @@ HttpResponse to_response(const Error& error) {
   if (error.code == ErrorCode::no_candidate) code = "no_candidate";
   if (error.code == ErrorCode::context_length_exceeded) code = "context_length_exceeded";
   HttpResponse response = error_response(http_status(error.code), error.message, code);
-  if (error.code == ErrorCode::unavailable) response.headers.emplace_back("Retry-After", "1");
+  if (error.code == ErrorCode::unavailable) response.headers.add("Retry-After", "1");
   return response;
 }
 

@@ -18,7 +18,7 @@ namespace {
 
 json::array explained_candidates(const Routed& routed) {
   json::array candidates;
-  const Decision& decision = routed.decision;
+  const Decision& decision = *routed.decision;
   for (std::size_t i = 0; i < decision.candidates.size(); ++i) {
     json::object candidate{{"model", decision.candidates[i]},
                            {"probability", decision.propensities[i]}};
@@ -37,35 +37,45 @@ json::array explained_candidates(const Routed& routed) {
   return candidates;
 }
 
-std::string route_body(const Routed& routed, bool explain, bool degraded) {
-  const Decision& decision = routed.decision;
+json::object explanation(const Routed& routed) {
   json::object body;
-  if (degraded) {
-    body["decision_id"] = nullptr;
-  } else {
-    body["decision_id"] = decision.id.str();
+  body["candidates"] = explained_candidates(routed);
+  json::array filtered;
+  for (const FilteredModel& left_out : routed.decision->filtered) {
+    filtered.push_back({{"model", left_out.model}, {"reason", left_out.reason}});
   }
-  body["model"] = decision.model();
-  body["propensity"] = decision.propensity();
-  body["policy_version"] = decision.policy_version;
+  body["filtered"] = std::move(filtered);
+  if (routed.session) {
+    body["session"] = {{"model", routed.session->model},
+                       {"switch_cost_usd", routed.session->switch_cost_usd},
+                       {"kept", routed.session->kept}};
+  }
+  if (routed.budget) {
+    body["budget"] = {{"cost_weight", routed.budget->cost_weight},
+                      {"left_usd", routed.budget->left_usd}};
+  }
+  return body;
+}
+
+/// The common part is written without a tree of it, which would be allocated piece by piece.
+std::string route_body(const Routed& routed, bool explain, bool degraded) {
+  const Decision& decision = *routed.decision;
+  constexpr std::size_t kUsualBytes = 240;
+  std::string body;
+  body.reserve(kUsualBytes);
+  const auto id = decision.id.text();
+  body.append("{\"decision_id\":");
+  degraded ? body.append("null") : body.append("\"").append(id.data(), id.size()).append("\"");
+  append_string(decision.model(), body.append(",\"model\":"));
+  append_number(decision.propensity(), body.append(",\"propensity\":"));
+  body.append(",\"policy_version\":").append(std::to_string(decision.policy_version));
+  body += '}';
   if (explain) {
-    body["candidates"] = explained_candidates(routed);
-    json::array filtered;
-    for (const FilteredModel& left_out : decision.filtered) {
-      filtered.push_back({{"model", left_out.model}, {"reason", left_out.reason}});
-    }
-    body["filtered"] = std::move(filtered);
-    if (routed.session) {
-      body["session"] = {{"model", routed.session->model},
-                         {"switch_cost_usd", routed.session->switch_cost_usd},
-                         {"kept", routed.session->kept}};
-    }
-    if (routed.budget) {
-      body["budget"] = {{"cost_weight", routed.budget->cost_weight},
-                        {"left_usd", routed.budget->left_usd}};
-    }
+    const std::string more = to_json(explanation(routed));
+    body.back() = ',';
+    body.append(more, 1);  // without its brace
   }
-  return to_json(body);
+  return body;
 }
 
 }  // namespace
@@ -104,9 +114,9 @@ Result<Routed> Api::decide(const RouterService& service, const RouteRequest& req
 }
 
 void Api::find_session(const Caller& caller, RouteRequest& request) {
+  if (!services_.sessions->settings().enabled) return;  // the id that a client gave is there
   request.session = session_key(request.session.given, caller.name, *request.query,
                                 services_.conversation_secret);
-  if (!services_.sessions->settings().enabled) request.session.conversation = 0;
 }
 
 void Api::find_turn(const RouterService& service, RouteRequest& request) {
@@ -141,11 +151,11 @@ std::vector<std::string> Api::unavailable_models(const env::Query& query) const 
 }
 
 void Api::take_back(const RouterService& service, const Routed& routed) {
-  if (BudgetPacer* pacer = service.router->pacer()) pacer->cancelled(routed.decision.id);
+  if (BudgetPacer* pacer = service.router->pacer()) pacer->cancelled(routed.decision->id);
 }
 
 void Api::count_decision(const Routed& routed, bool logged) {
-  count_choice(*routed.model, !logged || routed.decision.features.values.empty());
+  count_choice(*routed.model, !logged || routed.decision->features.values.empty());
   if (routed.policy_failed) context_.metrics->policy_failures.add();
 }
 
@@ -154,7 +164,7 @@ void Api::count_choice(const env::ModelSpec& model, bool degraded) {
   if (degraded) context_.metrics->degraded.add();
 }
 
-Api::PendingLog Api::begin_log(Decision decision) {
+Api::PendingLog Api::begin_log(std::shared_ptr<const Decision> decision) {
   const auto start = [&](std::function<void(Status)> done) {
     services_.store.append_decision(std::move(decision), std::move(done));
   };
@@ -214,22 +224,21 @@ asio::awaitable<HttpResponse> Api::route(HttpRequest request, Caller caller) {
   if (services_.load.has_limits()) {
     services_.load.begin(index_of(*routed->model), expected_tokens(*query), services_.clock());
   }
-  remember_turn(*options, routed->decision);
-  options->hold.charge(routed->decision, services_.keys.charges);
+  remember_turn(*options, *routed->decision);
+  options->hold.charge(*routed->decision, services_.keys.charges);
 
   HttpResponse response;
   response.body = route_body(*routed, options->explain, !logged);
   if (logged) {
-    add_decision_headers(routed->decision, response);
+    add_decision_headers(*routed->decision, response);
   } else {
-    add_degraded_headers(routed->decision, response);
+    add_degraded_headers(*routed->decision, response);
   }
   const double overhead_us =
       std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
   context_.metrics->overhead.record_us(overhead_us);
-  response.headers.emplace_back("x-yardmaster-attempts", "0");
-  response.headers.emplace_back("x-yardmaster-overhead-us",
-                                std::to_string(static_cast<std::uint64_t>(overhead_us)));
+  response.headers.add("x-yardmaster-attempts", "0");
+  response.headers.add("x-yardmaster-overhead-us", static_cast<std::uint64_t>(overhead_us));
   co_return response;
 }
 

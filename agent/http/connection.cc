@@ -191,7 +191,7 @@ std::optional<HttpResponse> Connection::refusal() {
   if (!server_->draining) return std::nullopt;
   HttpResponse response =
       error_response(503, "the daemon is draining; send requests elsewhere", "draining");
-  response.headers.emplace_back("Retry-After", "1");
+  response.headers.add("Retry-After", "1");
   return response;
 }
 

@@ -1,6 +1,5 @@
 #include "agent/http/response_format.h"
 
-#include <algorithm>
 #include <boost/beast/http/status.hpp>
 #include <charconv>
 
@@ -12,17 +11,6 @@ void append_number(std::uint64_t number, std::string& out) {
   char digits[20];
   const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
   out.append(digits, end);
-}
-
-void append_header(std::string_view name, std::string_view value, std::string& out) {
-  out += name;
-  out += ": ";
-  const std::size_t begin = out.size();
-  out += value;
-  std::replace_if(
-      out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(),
-      [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
-  out += "\r\n";
 }
 
 /// 1xx, 204 and 304 have no body and no Content-Length (RFC 9110, 8.6).
@@ -51,18 +39,24 @@ void append_response(const HttpResponse& response, const ResponseFraming& framin
       boost::beast::http::obsolete_reason(boost::beast::http::int_to_status(response.status));
   out.append(reason.data(), reason.size());
   out += "\r\n";
-  append_header("Date", date, out);
+  out.append("Date: ").append(date).append("\r\n");
   if (!framing.keep_alive) {
     out += "Connection: close\r\n";
   } else if (framing.http_1_0) {
     out += "Connection: keep-alive\r\n";
   }
-  for (const auto& [name, value] : response.headers) append_header(name, value, out);
+  out += response.headers.text();
   if (is_bodiless(response.status)) {
     out += "\r\n";
     return;
   }
-  if (!response.content_type.empty()) append_header("Content-Type", response.content_type, out);
+  if (!response.content_type) {
+    out += "Content-Type: application/json\r\n";
+  } else if (!response.content_type->empty()) {
+    ResponseHeaders type;
+    type.add("Content-Type", *response.content_type);
+    out += type.text();
+  }
   if (response.stream) {
     out += framing.http_1_0 ? "\r\n" : "Transfer-Encoding: chunked\r\n\r\n";
     return;

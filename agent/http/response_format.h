@@ -27,8 +27,7 @@ class DateText {
 };
 
 /// Appends `response` to `out` as HTTP/1.1; of one that is streamed the headers alone, which tell
-/// HTTP/1.1 clients of chunks and HTTP/1.0 clients of the connection's end. Line breaks in header
-/// values become spaces, so that no value can begin another header.
+/// HTTP/1.1 clients of chunks and HTTP/1.0 clients of the connection's end.
 void append_response(const HttpResponse& response, const ResponseFraming& framing,
                      std::string_view date, std::string& out);
 

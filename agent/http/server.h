@@ -9,11 +9,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "agent/http/response_headers.h"
 #include "base/result.h"
 
 namespace boost::asio::ssl {
@@ -67,8 +69,8 @@ class StreamedBody {
 /// are the server's.
 struct HttpResponse {
   unsigned status = 200;
-  std::string content_type = "application/json";
-  std::vector<std::pair<std::string, std::string>> headers;
+  std::optional<std::string> content_type;  ///< nothing: application/json; empty: none is sent
+  ResponseHeaders headers;
   std::string body;
   std::unique_ptr<StreamedBody> stream;  ///< in place of `body`; nullptr: none
 };

@@ -83,8 +83,8 @@ class Peer {
     posted_[target].push_back(json::parse(request.body()));
     if (target == "/v1/route" || target == "/v1/chat/completions") {
       allowed_.emplace_back(request["x-yardmaster-allow-models"]);
-      response.headers = {{"x-yardmaster-decision-id", "id-" + std::to_string(next_id_++)},
-                          {"x-yardmaster-model", choice_}};
+      response.headers.add("x-yardmaster-decision-id", "id-" + std::to_string(next_id_++));
+      response.headers.add("x-yardmaster-model", choice_);
     }
     response.body = "{}";
     co_return response;
@@ -172,7 +172,7 @@ TEST(Drive, RepeatsWhatTheDaemonIsTooBusyFor) {
   Peer peer("good", [](const HttpRequest&, int visit) -> std::optional<HttpResponse> {
     if (visit > 0) return std::nullopt;
     HttpResponse busy = error_response(503, "try again");
-    busy.headers.emplace_back("Retry-After", "0");
+    busy.headers.add("Retry-After", "0");
     return busy;
   });
   const DriveTally tally = drive_quietly(peer.options(), workload_of(5));

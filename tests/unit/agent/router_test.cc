@@ -75,8 +75,8 @@ TEST_F(RouterTest, ModelsAreDrawnAsOftenAsTheirLoggedPropensitySays) {
   std::vector<double> propensities;
   for (int i = 0; i < kDraws; ++i) {
     const Routed routed = decide(serving, stated);
-    ++drawn[routed.decision.chosen];
-    propensities = routed.decision.propensities;
+    ++drawn[routed.decision->chosen];
+    propensities = routed.decision->propensities;
   }
   ASSERT_EQ(propensities.size(), 3u);
   EXPECT_NEAR(propensities[0], 0.3, 1e-12);
@@ -90,15 +90,15 @@ TEST_F(RouterTest, ModelsAreDrawnAsOftenAsTheirLoggedPropensitySays) {
 
 TEST_F(RouterTest, AModelOfProbabilityZeroIsNeverDrawn) {
   for (int i = 0; i < 10'000; ++i) {
-    EXPECT_NE(decide(router(), policy({0.5, 0.0, 0.5})).decision.chosen, 1u);
+    EXPECT_NE(decide(router(), policy({0.5, 0.0, 0.5})).decision->chosen, 1u);
   }
 }
 
 TEST_F(RouterTest, ObservingServesTheBaselineAndLogsThePolicysChoice) {
   const Routed routed = decide(router(1, true), policy({1, 0, 0}));
-  EXPECT_EQ(routed.decision.model(), "b");
-  EXPECT_EQ(routed.decision.propensity(), 1.0);
-  EXPECT_EQ(routed.decision.would_choose, "a");
+  EXPECT_EQ(routed.decision->model(), "b");
+  EXPECT_EQ(routed.decision->propensity(), 1.0);
+  EXPECT_EQ(routed.decision->would_choose, "a");
 }
 
 TEST_F(RouterTest, APolicyWithoutAValidDistributionGivesWayToTheBaseline) {
@@ -106,23 +106,23 @@ TEST_F(RouterTest, APolicyWithoutAValidDistributionGivesWayToTheBaseline) {
        {std::vector<double>{}, {0.2, 0.2, 0.2}, {1.5, -0.5, 0}, {NAN, 0.5, 0.5}}) {
     const Routed routed = decide(router(), policy(bad));
     EXPECT_TRUE(routed.policy_failed);
-    EXPECT_EQ(routed.decision.model(), "b");
-    EXPECT_EQ(routed.decision.propensity(), 1.0);
+    EXPECT_EQ(routed.decision->model(), "b");
+    EXPECT_EQ(routed.decision->propensity(), 1.0);
   }
 }
 
 TEST_F(RouterTest, WithoutAnyPolicyTheBaselineServes) {
   const Routed routed = decide(router(), PublishedPolicy{nullptr, 7});
   EXPECT_TRUE(routed.policy_failed);
-  EXPECT_EQ(routed.decision.model(), "b");
-  EXPECT_EQ(routed.decision.propensity(), 1.0);
+  EXPECT_EQ(routed.decision->model(), "b");
+  EXPECT_EQ(routed.decision->propensity(), 1.0);
 }
 
 TEST_F(RouterTest, WhereTheBaselineMayNotServeTheFirstCandidateStandsIn) {
   RouteRequest request;
   request.deny = {"b"};
   request.baseline_only = true;
-  EXPECT_EQ(decide(router(), policy({0.5, 0.5}), request).decision.model(), "a");
+  EXPECT_EQ(decide(router(), policy({0.5, 0.5}), request).decision->model(), "a");
 }
 
 TEST_F(RouterTest, TheDecisionSaysWhatItWasMadeOf) {
@@ -130,13 +130,13 @@ TEST_F(RouterTest, TheDecisionSaysWhatItWasMadeOf) {
   request.session.given = "s";
   request.cost_weight = 5;
   const Routed routed = decide(router(), policy({1, 0, 0}), request);
-  EXPECT_EQ(routed.decision.router, "auto");
-  EXPECT_EQ(routed.decision.session_id, "s");
-  EXPECT_EQ(routed.decision.weights.cost, 5);
-  EXPECT_EQ(routed.decision.policy_version, 7u);
-  EXPECT_EQ(routed.decision.features.encoder, "hash");
-  EXPECT_EQ(routed.decision.features.values.size(), encoder_->dimension());
-  EXPECT_FALSE(routed.decision.query.has_value());
+  EXPECT_EQ(routed.decision->router, "auto");
+  EXPECT_EQ(routed.decision->session_id, "s");
+  EXPECT_EQ(routed.decision->weights.cost, 5);
+  EXPECT_EQ(routed.decision->policy_version, 7u);
+  EXPECT_EQ(routed.decision->features.encoder, "hash");
+  EXPECT_EQ(routed.decision->features.values.size(), encoder_->dimension());
+  EXPECT_FALSE(routed.decision->query.has_value());
 }
 
 TEST(SampleIndex, RoundingShortOfOneStillGivesAPossibleIndex) {
@@ -150,16 +150,16 @@ TEST_F(RouterTest, WhileAnEncoderIsToBeSucceededADecisionHasTheFeaturesOfBoth) {
   RouterSettings settings;
   settings.name = "auto";
   const Router router(settings, pool_, *encoder_, tokens_, next.get());
-  const Decision before = decide(router, policy({1, 0, 0})).decision;
-  EXPECT_EQ(before.features.encoder, "hash");
-  EXPECT_EQ(before.successor_features.encoder, "static");
-  EXPECT_EQ(before.successor_features.values.size(), next->dimension());
+  const auto before = decide(router, policy({1, 0, 0})).decision;
+  EXPECT_EQ(before->features.encoder, "hash");
+  EXPECT_EQ(before->successor_features.encoder, "static");
+  EXPECT_EQ(before->successor_features.values.size(), next->dimension());
 
   PublishedPolicy successors = policy({1, 0, 0});
   successors.successor = true;
-  const Decision after = decide(router, successors).decision;
-  EXPECT_EQ(after.features, before.successor_features);
-  EXPECT_EQ(after.successor_features, Features());
+  const auto after = decide(router, successors).decision;
+  EXPECT_EQ(after->features, before->successor_features);
+  EXPECT_EQ(after->successor_features, Features());
 }
 
 TEST_F(RouterTest, AQueryThatTheSuccessorsEncoderCouldNotEncodeIsDecidedAllTheSame) {
@@ -171,8 +171,8 @@ TEST_F(RouterTest, AQueryThatTheSuccessorsEncoderCouldNotEncodeIsDecidedAllTheSa
   request.successor_features.emplace();
   const Routed routed = decide(router, policy({0, 0, 1}), request);
   EXPECT_FALSE(routed.policy_failed);
-  EXPECT_EQ(routed.decision.model(), "c");
-  EXPECT_EQ(routed.decision.successor_features, Features());
+  EXPECT_EQ(routed.decision->model(), "c");
+  EXPECT_EQ(routed.decision->successor_features, Features());
 }
 
 }  // namespace

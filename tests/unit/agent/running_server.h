@@ -139,7 +139,7 @@ class RunningServer {
     }
     HttpResponse response;
     response.content_type = "text/plain";
-    response.headers.emplace_back("x-line", "a\r\nx-injected: b");
+    response.headers.add("x-line", "a\r\nx-injected: b");
     response.body = std::string(request.method_string()) + " " + target + " " + request.body();
     if (target == "/large") response.body.assign(8u << 20, 'x');
     if (target.starts_with("/stream")) {

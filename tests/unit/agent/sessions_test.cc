@@ -207,8 +207,8 @@ class RouterSession : public ::testing::Test {
 
 TEST_F(RouterSession, AConversationKeepsItsModelThoughThePolicyLikesAnother) {
   const Routed routed = decide({0.8, 0.4});
-  EXPECT_NEAR(routed.decision.propensities[1], 0.995, 1e-12);
-  EXPECT_NEAR(routed.decision.propensities[0], 0.005, 1e-12) << "explored all the same";
+  EXPECT_NEAR(routed.decision->propensities[1], 0.995, 1e-12);
+  EXPECT_NEAR(routed.decision->propensities[0], 0.005, 1e-12) << "explored all the same";
   ASSERT_TRUE(routed.session);
   EXPECT_TRUE(routed.session->kept);
   EXPECT_NEAR(routed.session->switch_cost_usd, 0.018, 1e-9);
@@ -216,19 +216,19 @@ TEST_F(RouterSession, AConversationKeepsItsModelThoughThePolicyLikesAnother) {
 
 TEST_F(RouterSession, ItIsLeftWhereTheGainIsMoreThanTheCacheThatIsLost) {
   const Routed routed = decide({1.0, 0.4});
-  EXPECT_NEAR(routed.decision.propensities[0], 0.995, 1e-12);
+  EXPECT_NEAR(routed.decision->propensities[0], 0.995, 1e-12);
   EXPECT_FALSE(routed.session->kept);
 }
 
 TEST_F(RouterSession, StaysInItsPartOfTheTraffic) {
   for (int i = 0; i < 20; ++i) {
-    EXPECT_EQ(decide({0.8, 0.4}, 0.5, false).decision.propensities[0], 1) << "the baseline's";
-    EXPECT_NEAR(decide({0.8, 0.4}, 0.5, true).decision.propensities[1], 0.995, 1e-12);
+    EXPECT_EQ(decide({0.8, 0.4}, 0.5, false).decision->propensities[0], 1) << "the baseline's";
+    EXPECT_NEAR(decide({0.8, 0.4}, 0.5, true).decision->propensities[1], 0.995, 1e-12);
   }
 }
 
 TEST_F(RouterSession, WhereTheBaselineServesThePolicysChoiceIsItsOwn) {
-  EXPECT_EQ(decide({0.8, 0.4}, 1, true, true).decision.would_choose, "a");
+  EXPECT_EQ(decide({0.8, 0.4}, 1, true, true).decision->would_choose, "a");
 }
 
 }  // namespace

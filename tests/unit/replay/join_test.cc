@@ -14,11 +14,11 @@ JoinRules rules(std::optional<double> default_quality = std::nullopt) {
 
 /// Model "a", chosen with .5, estimated at 2 milli-dollars.
 Join example() {
-  StoredDecision stored;
-  stored.decision.candidates = {"a", "b"};
-  stored.decision.propensities = {0.5, 0.5};
-  stored.decision.estimated_cost_usd = 0.002;
-  return start_join(3, stored);
+  Decision decision;
+  decision.candidates = {"a", "b"};
+  decision.propensities = {0.5, 0.5};
+  decision.estimated_cost_usd = 0.002;
+  return start_join(3, decision, {});
 }
 
 StoredOutcome success(std::optional<double> cost_usd) {
