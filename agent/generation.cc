@@ -86,9 +86,10 @@ class IoThread {
     retired.get_future().wait();
   }
 
-  void run(std::chrono::microseconds busy_poll) {
+  void run(std::chrono::microseconds busy_poll, const BackgroundWork& background) {
     server_->start();
-    thread_ = std::thread([this, busy_poll] { run_with_busy_poll(io_, busy_poll); });
+    thread_ = std::thread(
+        [this, busy_poll, &background] { run_with_busy_poll(io_, busy_poll, background); });
   }
 
   bool running() const { return thread_.joinable(); }
@@ -232,7 +233,7 @@ Status Generation::start_serving(DaemonKeys& keys, Generation* before, ReloadFun
   }
   threads_.front()->probe();
   const std::chrono::microseconds busy_poll(config_.listen.busy_poll_us);
-  for (const auto& thread : threads_) thread->run(busy_poll);
+  for (const auto& thread : threads_) thread->run(busy_poll, services_->store.background_work());
   return {};
 }
 

@@ -246,7 +246,7 @@ bool LearnerThread::has_work() const {
 
 /// Says that there is work, before the thread that is to do it gets a processor. Under the mutex.
 void LearnerThread::announce() {
-  if (!work_ && has_work()) work_.emplace();
+  if (!work_ && has_work()) work_.emplace(store_.background_work());
 }
 
 /// Sleeps until there are rows, tasks, something to publish, or the end; returns the tasks.
@@ -260,7 +260,7 @@ std::vector<std::function<void()>> LearnerThread::wait_for_work() {
                                  : std::chrono::steady_clock::now() + options_.snapshot_interval;
   if (!has_work() && !unpublished) work_.reset();
   wake_.wait_until(lock, until, [&] { return has_work(); });
-  if (!work_) work_.emplace();  // such as to publish or save
+  if (!work_) work_.emplace(store_.background_work());  // such as to publish or save
   if (!paused_) rows_waiting_ = false;
   return std::exchange(tasks_, {});
 }

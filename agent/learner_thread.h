@@ -116,7 +116,7 @@ class LearnerThread {
   bool paused_ = false;                       // guarded by mutex_
   bool stopping_ = false;                     // guarded by mutex_
   bool stopped_ = true;                       // guarded by mutex_: no thread takes tasks
-  std::optional<BackgroundWork> work_;        // guarded by mutex_
+  std::optional<BackgroundWork::Hold> work_;  // guarded by mutex_
   std::mutex taskless_;                       // held for what is done without the thread
   std::thread thread_;
 };

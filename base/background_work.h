@@ -4,22 +4,30 @@
 
 namespace yardmaster {
 
-/// Says, while it lives, that a thread nicer than those that serve has work, at hand or waiting:
-/// the learner, RocksDB's flushes and compactions. Threads that poll would starve it where no
-/// processor is free, so they sleep then (run_with_busy_poll). Any thread.
+/// Whether threads nicer than those that serve have work, at hand or waiting: the learner,
+/// RocksDB's flushes and compactions. Threads that poll would starve them where no processor is
+/// free, so they sleep then (run_with_busy_poll). Any thread.
 class BackgroundWork {
  public:
-  BackgroundWork() { count_.fetch_add(1, std::memory_order_relaxed); }
-  ~BackgroundWork() { count_.fetch_sub(1, std::memory_order_relaxed); }
+  /// There is some while this lives; `work` outlives it.
+  class Hold {
+   public:
+    explicit Hold(BackgroundWork& work) : work_(work) {
+      work_.holds_.fetch_add(1, std::memory_order_relaxed);
+    }
+    ~Hold() { work_.holds_.fetch_sub(1, std::memory_order_relaxed); }
 
-  BackgroundWork(const BackgroundWork&) = delete;
-  BackgroundWork& operator=(const BackgroundWork&) = delete;
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
 
-  /// Whether there is any in this process.
-  static bool under_way() { return count_.load(std::memory_order_relaxed) > 0; }
+   private:
+    BackgroundWork& work_;
+  };
+
+  bool under_way() const { return holds_.load(std::memory_order_relaxed) > 0; }
 
  private:
-  static inline std::atomic<int> count_{0};
+  std::atomic<int> holds_{0};
 };
 
 }  // namespace yardmaster

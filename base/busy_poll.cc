@@ -2,16 +2,15 @@
 
 #include <thread>
 
-#include "base/background_work.h"
-
 namespace yardmaster {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
 /// Whether something ran that was ready before `end`.
-bool poll_until(boost::asio::io_context& io, Clock::time_point end) {
-  while (!io.stopped() && !BackgroundWork::under_way() && Clock::now() < end) {
+bool poll_until(boost::asio::io_context& io, Clock::time_point end,
+                const BackgroundWork& background) {
+  while (!io.stopped() && !background.under_way() && Clock::now() < end) {
     std::this_thread::yield();
     if (io.poll() > 0) return true;
   }
@@ -20,7 +19,8 @@ bool poll_until(boost::asio::io_context& io, Clock::time_point end) {
 
 }  // namespace
 
-void run_with_busy_poll(boost::asio::io_context& io, std::chrono::microseconds longest) {
+void run_with_busy_poll(boost::asio::io_context& io, std::chrono::microseconds longest,
+                        const BackgroundWork& background) {
   if (longest.count() == 0) {
     io.run();
     return;
@@ -29,7 +29,7 @@ void run_with_busy_poll(boost::asio::io_context& io, std::chrono::microseconds l
   while (!io.stopped()) {
     if (io.poll() > 0) continue;
     const auto idle_since = Clock::now();
-    if (poll_until(io, idle_since + window)) continue;
+    if (poll_until(io, idle_since + window, background)) continue;
     io.run_one();
     window = Clock::now() - idle_since < longest ? longest : Clock::duration(0);
   }

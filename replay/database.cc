@@ -16,7 +16,6 @@
 #include <mutex>
 #include <system_error>
 
-#include "base/background_work.h"
 #include "base/descriptors.h"
 #include "base/failpoint.h"
 #include "replay/log_check.h"
@@ -39,6 +38,8 @@ void be_nice(int niceness) {
 /// revive() opens anew instead. Makes its threads nicer, and says when they work.
 class Listener final : public rocksdb::EventListener {
  public:
+  explicit Listener(BackgroundWork& work) : work_(work) {}
+
   void OnFlushBegin(rocksdb::DB*, const rocksdb::FlushJobInfo& job) override {
     be_nice(kFlushNiceness);
     begin(job.thread_id);
@@ -66,17 +67,18 @@ class Listener final : public rocksdb::EventListener {
  private:
   void begin(std::uint64_t thread) {
     const std::lock_guard lock(mutex_);
-    jobs_.try_emplace(thread);
+    jobs_.try_emplace(thread, work_);
   }
   void end(std::uint64_t thread) {
     const std::lock_guard lock(mutex_);
     jobs_.erase(thread);
   }
 
+  BackgroundWork& work_;
   std::mutex mutex_;
   // A thread each. Of a job that fails RocksDB may not tell the end; it is that of the thread's
   // next, or of the database.
-  std::map<std::uint64_t, BackgroundWork> jobs_;  // guarded by mutex_
+  std::map<std::uint64_t, BackgroundWork::Hold> jobs_;  // guarded by mutex_
 };
 
 rocksdb::DBOptions database_options(const Database::Options& options, rocksdb::Env* env) {
@@ -88,7 +90,6 @@ rocksdb::DBOptions database_options(const Database::Options& options, rocksdb::E
   out.max_total_wal_size = 4 * options.write_buffer_bytes;
   out.max_bgerror_resume_count = 0;
   out.max_open_files = static_cast<int>(share_descriptors(descriptor_limit()).tables);
-  out.listeners.push_back(std::make_shared<Listener>());
   out.allow_concurrent_memtable_write = false;  // one writer thread
   out.info_log_level = rocksdb::WARN_LEVEL;
   out.keep_log_file_num = 4;
@@ -247,10 +248,11 @@ Result<std::unique_ptr<Database>> Database::open_read_only(std::filesystem::path
 }
 
 Status Database::open_now() {
+  rocksdb::DBOptions options = database_options(options_, env_.get());
+  options.listeners.push_back(std::make_shared<Listener>(background_work_));
   rocksdb::DB* db = nullptr;
   const auto status =
-      rocksdb::DB::Open(database_options(options_, env_.get()), options_.directory.string(),
-                        families(options_), &handles_, &db);
+      rocksdb::DB::Open(options, options_.directory.string(), families(options_), &handles_, &db);
   if (!status.ok()) {
     handles_.clear();
     return fail(open_error(status, options_.directory));

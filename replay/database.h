@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/background_work.h"
 #include "base/result.h"
 #include "replay/keys.h"
 #include "replay/wal_files.h"
@@ -94,6 +95,9 @@ class Database {
 
   const std::filesystem::path& directory() const { return options_.directory; }
 
+  /// There is some while RocksDB flushes or compacts.
+  BackgroundWork& background_work() { return background_work_; }
+
  private:
   Database(Options options, bool read_only);
 
@@ -104,6 +108,7 @@ class Database {
   Options options_;
   bool read_only_;
   std::filesystem::path scratch_;  ///< of the secondary instance: its info log
+  BackgroundWork background_work_;
 
   std::shared_ptr<WalFiles> wal_files_;
   std::unique_ptr<rocksdb::Env> env_;  ///< over wal_files_

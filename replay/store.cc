@@ -45,6 +45,8 @@ class ReadableStore : public Store {
  public:
   explicit ReadableStore(std::unique_ptr<Database> database) : database_(std::move(database)) {}
 
+  BackgroundWork& background_work() override { return database_->background_work(); }
+
   Result<DecisionRecord> find(const DecisionId& id) const override {
     const auto snapshot = database_->snapshot();
     if (!snapshot) return fail(snapshot.error());

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/background_work.h"
 #include "base/decision.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -201,6 +202,11 @@ class Store {
   /// The store does this by itself about once a second; tests call it after moving the clock.
   /// Returns when it is committed.
   virtual Status tick() = 0;
+
+  /// What is done behind those who serve: there is some while RocksDB flushes or compacts, and
+  /// whoever else works like that, as the learner does, says so here. It lives as long as the
+  /// store.
+  virtual BackgroundWork& background_work() = 0;
 };
 
 }  // namespace yardmaster::replay

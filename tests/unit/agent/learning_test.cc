@@ -5,7 +5,6 @@
 #include <thread>
 
 #include "agent/learner_thread.h"
-#include "base/background_work.h"
 #include "env/encoder.h"
 #include "env/query.h"
 #include "tests/unit/agent/learning_fixture.h"
@@ -278,16 +277,17 @@ TEST_F(LearningTest, TheThreadSaysThatThereIsBackgroundWorkUntilItHasNone) {
   learners.push_back(new_learner("lints"));
   PolicySlot slot(learners.front()->publish().value());
   LearnerThread thread(std::move(learners), {&slot}, *store_, {});
-  const auto ends = [] {
+  const BackgroundWork& background = store_->background_work();
+  const auto ends = [&] {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (BackgroundWork::under_way() && std::chrono::steady_clock::now() < deadline) {
+    while (background.under_way() && std::chrono::steady_clock::now() < deadline) {
       std::this_thread::yield();
     }
-    return !BackgroundWork::under_way();
+    return !background.under_way();
   };
   EXPECT_TRUE(ends());
   std::promise<bool> during;
-  thread.status([&](const auto&) { during.set_value(BackgroundWork::under_way()); });
+  thread.status([&](const auto&) { during.set_value(background.under_way()); });
   EXPECT_TRUE(during.get_future().get());
   append_random(300);
   EXPECT_TRUE(ends());
@@ -295,7 +295,7 @@ TEST_F(LearningTest, TheThreadSaysThatThereIsBackgroundWorkUntilItHasNone) {
   append_random(10);  // which wait
   EXPECT_TRUE(ends());
   thread.stop();
-  EXPECT_FALSE(BackgroundWork::under_way());
+  EXPECT_FALSE(background.under_way());
 }
 
 }  // namespace

@@ -11,8 +11,6 @@
 #include <functional>
 #include <thread>
 
-#include "base/background_work.h"
-
 namespace yardmaster {
 namespace {
 
@@ -31,8 +29,8 @@ std::chrono::microseconds processor_time(const rusage& usage) {
 }
 
 /// Runs a context whose work comes `count` times, with this pause between.
-void run_with_pauses(std::chrono::microseconds longest, std::chrono::milliseconds pause,
-                     int count) {
+void run_with_pauses(std::chrono::microseconds longest, std::chrono::milliseconds pause, int count,
+                     const BackgroundWork& background = {}) {
   asio::io_context io(1);
   asio::steady_timer timer(io);
   std::function<void()> wait = [&] {
@@ -42,7 +40,7 @@ void run_with_pauses(std::chrono::microseconds longest, std::chrono::millisecond
     });
   };
   wait();
-  run_with_busy_poll(io, longest);
+  run_with_busy_poll(io, longest, background);
   EXPECT_EQ(count, 0);
 }
 
@@ -51,7 +49,7 @@ class BusyPollTest : public testing::TestWithParam<std::chrono::microseconds> {}
 TEST_P(BusyPollTest, RunsWhatOtherThreadsPostUntilItIsStopped) {
   asio::io_context io(1);
   const auto work = asio::make_work_guard(io);
-  std::thread runner([&] { run_with_busy_poll(io, GetParam()); });
+  std::thread runner([&] { run_with_busy_poll(io, GetParam(), {}); });
   std::atomic<int> ran{0};
   for (int i = 1; i <= 2'000; ++i) {
     asio::post(io, [&] { ++ran; });
@@ -74,14 +72,15 @@ TEST_P(BusyPollTest, SleepsWhereWorkComesSeldom) {
 INSTANTIATE_TEST_SUITE_P(BusyPoll, BusyPollTest, testing::Values(0us, 100us, 5'000us));
 
 TEST(BusyPoll, DoesNotSleepWhereWorkComesOftenUnlessThereIsBackgroundWork) {
-  const auto sleeps = [](std::chrono::microseconds longest) {
+  BackgroundWork background;
+  const auto sleeps = [&](std::chrono::microseconds longest) {
     const auto before = usage_of_this_thread().ru_nvcsw;
-    run_with_pauses(longest, 1ms, 200);
+    run_with_pauses(longest, 1ms, 200, background);
     return usage_of_this_thread().ru_nvcsw - before;
   };
   EXPECT_GE(sleeps(0us), 150);
   EXPECT_LT(sleeps(50'000us), 50);
-  const BackgroundWork work;
+  const BackgroundWork::Hold hold(background);
   EXPECT_GE(sleeps(50'000us), 150);
 }
 

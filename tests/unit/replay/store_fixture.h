@@ -12,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/background_work.h"
 #include "base/random.h"
 #include "replay/store.h"
 
@@ -129,9 +128,9 @@ class StoreTest : public ::testing::Test {
   }
 
   /// Until RocksDB flushes and compacts no more, at most 20 s.
-  static void wait_for_background_work() {
+  void wait_for_background_work() {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (BackgroundWork::under_way() && std::chrono::steady_clock::now() < deadline) {
+    while (store_->background_work().under_way() && std::chrono::steady_clock::now() < deadline) {
       std::this_thread::yield();
     }
   }

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/background_work.h"
 #include "tests/unit/replay/store_fixture.h"
 
 namespace yardmaster::replay {
@@ -363,11 +362,11 @@ TEST_F(StoreTest, RocksDbsFlushesAndCompactionsAreBackgroundWorkWhileTheyLast) {
     Decision made = decision();
     made.query = std::string(4000, 'q');
     ASSERT_TRUE(append(std::move(made)));
-    seen = BackgroundWork::under_way();
+    seen = store_->background_work().under_way();
   }
   EXPECT_TRUE(seen);
   wait_for_background_work();
-  EXPECT_FALSE(BackgroundWork::under_way());
+  EXPECT_FALSE(store_->background_work().under_way());
 }
 
 }  // namespace
