@@ -53,6 +53,11 @@ class Retired {
 
   void join() { thread_.join(); }
 
+  /// After join(): the io threads that stayed end.
+  void halt() {
+    if (generation_) generation_->halt();
+  }
+
  private:
   void end(replay::Store& store, const std::stop_token& stop) {
     const auto deadline = std::chrono::steady_clock::now() + kRetireTime;
@@ -179,6 +184,7 @@ void RunningDaemon::stop(std::chrono::milliseconds grace) {
   // The threads end first, so that none comes to a store that is gone; what they had goes last,
   // since the store's answers go there.
   if (generation_) generation_->halt();
+  for (Retired& each : retired_) each.halt();
   store_.reset();
   if (generation_) generation_->join();
   retired_.clear();

@@ -85,6 +85,7 @@ void LearnerThread::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
+    announce();
   }
   wake_.notify_one();
   thread_.join();
@@ -92,6 +93,7 @@ void LearnerThread::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopped_ = true;
+    work_.reset();
     left = std::exchange(tasks_, {});
   }
   const std::lock_guard alone(taskless_);
@@ -235,8 +237,6 @@ void LearnerThread::run() {
     }
   }
   if (Status saved = save_all(); !saved) spdlog::error("learner: {}", saved.error().message);
-  const std::lock_guard lock(mutex_);
-  work_.reset();
 }
 
 /// Under the mutex.
@@ -246,7 +246,7 @@ bool LearnerThread::has_work() const {
 
 /// Says that there is work, before the thread that is to do it gets a processor. Under the mutex.
 void LearnerThread::announce() {
-  if (!work_ && has_work()) work_.emplace(store_.background_work());
+  if (!work_ && !stopped_ && has_work()) work_.emplace(store_.background_work());
 }
 
 /// Sleeps until there are rows, tasks, something to publish, or the end; returns the tasks.
@@ -258,8 +258,11 @@ std::vector<std::function<void()>> LearnerThread::wait_for_work() {
   }
   const auto until = unpublished ? last_publish_ + options_.publish_interval
                                  : std::chrono::steady_clock::now() + options_.snapshot_interval;
-  if (!has_work() && !unpublished) work_.reset();
-  wake_.wait_until(lock, until, [&] { return has_work(); });
+  wake_.wait_until(lock, until, [&] {
+    if (has_work()) return true;
+    work_.reset();
+    return false;
+  });
   if (!work_) work_.emplace(store_.background_work());  // such as to publish or save
   if (!paused_) rows_waiting_ = false;
   return std::exchange(tasks_, {});

@@ -4,9 +4,9 @@
 
 namespace yardmaster {
 
-/// Whether threads nicer than those that serve have work, at hand or waiting: the learner,
-/// RocksDB's flushes and compactions. Threads that poll would starve them where no processor is
-/// free, so they sleep then (run_with_busy_poll). Any thread.
+/// Whether threads nicer than those that serve have something to do: the learner, RocksDB's flushes
+/// and compactions that have begun. Threads that poll would starve them where no processor is free,
+/// so they sleep then (run_with_busy_poll). Any thread.
 class BackgroundWork {
  public:
   /// There is some while this lives; `work` outlives it.

@@ -3,83 +3,23 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/filter_policy.h>
-#include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
-#include <map>
-#include <mutex>
 #include <system_error>
 
 #include "base/descriptors.h"
-#include "base/failpoint.h"
+#include "replay/listener.h"
 #include "replay/log_check.h"
 
 namespace yardmaster::replay {
 namespace {
 
 constexpr std::size_t kBlockCacheBytes = 32u << 20;
-
-/// Niceness of RocksDB's own threads: where processors are short, those that serve go first.
-/// Flushes go before compactions, since writing waits for them when two write buffers are full.
-constexpr int kFlushNiceness = 10, kCompactionNiceness = 15;
-
-/// Of the calling thread. Best effort: it may be nicer already, and then not be let back.
-void be_nice(int niceness) {
-  static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness));
-}
-
-/// Keeps RocksDB from resuming by itself, since that would sync a log in which a write failed;
-/// revive() opens anew instead. Makes its threads nicer, and says when they work.
-class Listener final : public rocksdb::EventListener {
- public:
-  explicit Listener(BackgroundWork& work) : work_(work) {}
-
-  void OnFlushBegin(rocksdb::DB*, const rocksdb::FlushJobInfo& job) override {
-    be_nice(kFlushNiceness);
-    begin(job.thread_id);
-    failpoint("store.flush");
-  }
-  void OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo& job) override {
-    end(job.thread_id);
-  }
-  void OnTableFileCreated(const rocksdb::TableFileCreationInfo&) override {
-    failpoint("store.table_written");
-  }
-  void OnCompactionBegin(rocksdb::DB*, const rocksdb::CompactionJobInfo& job) override {
-    be_nice(kCompactionNiceness);
-    begin(job.thread_id);
-    failpoint("store.compaction");
-  }
-  void OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo& job) override {
-    end(job.thread_id);
-  }
-  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
-                            bool* auto_recovery) override {
-    *auto_recovery = false;
-  }
-
- private:
-  void begin(std::uint64_t thread) {
-    const std::lock_guard lock(mutex_);
-    jobs_.try_emplace(thread, work_);
-  }
-  void end(std::uint64_t thread) {
-    const std::lock_guard lock(mutex_);
-    jobs_.erase(thread);
-  }
-
-  BackgroundWork& work_;
-  std::mutex mutex_;
-  // A thread each. Of a job that fails RocksDB may not tell the end; it is that of the thread's
-  // next, or of the database.
-  std::map<std::uint64_t, BackgroundWork::Hold> jobs_;  // guarded by mutex_
-};
 
 rocksdb::DBOptions database_options(const Database::Options& options, rocksdb::Env* env) {
   rocksdb::DBOptions out;
@@ -249,7 +189,7 @@ Result<std::unique_ptr<Database>> Database::open_read_only(std::filesystem::path
 
 Status Database::open_now() {
   rocksdb::DBOptions options = database_options(options_, env_.get());
-  options.listeners.push_back(std::make_shared<Listener>(background_work_));
+  options.listeners.push_back(make_listener(background_work_));
   rocksdb::DB* db = nullptr;
   const auto status =
       rocksdb::DB::Open(options, options_.directory.string(), families(options_), &handles_, &db);

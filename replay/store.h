@@ -32,9 +32,9 @@ struct StoreOptions {
   /// from it, cost and latency still are.
   std::optional<double> default_quality;
 
-  /// Records older than this are removed, and the oldest ones first where the store is larger
-  /// than max_bytes. 0: no limit. Rows that `keep_rows_after` protects and decisions whose reward
-  /// window has not ended stay in any case.
+  /// Records older than this are removed, and the oldest ones first where the store's tables are
+  /// larger than max_bytes; what is not flushed to them yet does not count. 0: no limit. Rows that
+  /// `keep_rows_after` protects and decisions whose reward window has not ended stay in any case.
   std::chrono::microseconds max_age{0};
   std::uint64_t max_bytes = 0;
 

@@ -63,12 +63,18 @@ std::string route_body(const Routed& routed, bool explain, bool degraded) {
   constexpr std::size_t kUsualBytes = 240;
   std::string body;
   body.reserve(kUsualBytes);
-  const auto id = decision.id.text();
-  body.append("{\"decision_id\":");
-  degraded ? body.append("null") : body.append("\"").append(id.data(), id.size()).append("\"");
-  append_string(decision.model(), body.append(",\"model\":"));
-  append_number(decision.propensity(), body.append(",\"propensity\":"));
-  body.append(",\"policy_version\":").append(std::to_string(decision.policy_version));
+  body += "{\"decision_id\":";
+  if (degraded) {
+    body += "null";
+  } else {
+    const auto id = decision.id.text();
+    append_string({id.data(), id.size()}, body);
+  }
+  body += ",\"model\":";
+  append_string(decision.model(), body);
+  body += ",\"propensity\":";
+  append_number(decision.propensity(), body);
+  body += ",\"policy_version\":" + std::to_string(decision.policy_version);
   body += '}';
   if (explain) {
     const std::string more = to_json(explanation(routed));

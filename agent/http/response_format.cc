@@ -39,7 +39,7 @@ void append_response(const HttpResponse& response, const ResponseFraming& framin
       boost::beast::http::obsolete_reason(boost::beast::http::int_to_status(response.status));
   out.append(reason.data(), reason.size());
   out += "\r\n";
-  out.append("Date: ").append(date).append("\r\n");
+  append_header("Date", date, out);
   if (!framing.keep_alive) {
     out += "Connection: close\r\n";
   } else if (framing.http_1_0) {
@@ -50,13 +50,9 @@ void append_response(const HttpResponse& response, const ResponseFraming& framin
     out += "\r\n";
     return;
   }
-  if (!response.content_type) {
-    out += "Content-Type: application/json\r\n";
-  } else if (!response.content_type->empty()) {
-    ResponseHeaders type;
-    type.add("Content-Type", *response.content_type);
-    out += type.text();
-  }
+  const std::string_view type =
+      response.content_type ? std::string_view(*response.content_type) : "application/json";
+  if (!type.empty()) append_header("Content-Type", type, out);
   if (response.stream) {
     out += framing.http_1_0 ? "\r\n" : "Transfer-Encoding: chunked\r\n\r\n";
     return;

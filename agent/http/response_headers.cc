@@ -14,15 +14,19 @@ constexpr std::string_view kLineEnd = "\r\n";
 
 }  // namespace
 
+void append_header(std::string_view name, std::string_view value, std::string& out) {
+  out.append(name).append(kColon);
+  const std::size_t begin = out.size();
+  out += value;
+  std::replace_if(
+      out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(),
+      [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
+  out += kLineEnd;
+}
+
 void ResponseHeaders::add(std::string_view name, std::string_view value) {
   if (text_.empty()) text_.reserve(kUsualBytes);
-  text_.append(name).append(kColon);
-  const std::size_t begin = text_.size();
-  text_ += value;
-  std::replace_if(
-      text_.begin() + static_cast<std::ptrdiff_t>(begin), text_.end(),
-      [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
-  text_ += kLineEnd;
+  append_header(name, value, text_);
 }
 
 void ResponseHeaders::add(std::string_view name, std::uint64_t value) {

@@ -58,7 +58,7 @@ TEST(Config, WhatIsNotUtf8IsRefusedWithItsLine) {
 
 TEST(Config, EverySectionIsRead) {
   const auto config = parse(R"(
-listen: {address: 0.0.0.0, port: 0, io_threads: 2, busy_poll_us: 50}
+listen: {address: 0.0.0.0, port: 0, io_threads: 2, busy_poll_us: 70}
 limits: {max_body_bytes: 2048, max_header_bytes: 4096, max_connections: 7, header_timeout_s: 1.5,
   body_timeout_s: 2, idle_timeout_s: 3}
 data_dir: /var/lib/yardmaster
@@ -105,7 +105,7 @@ keys: [{name: app, sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410f
   ASSERT_TRUE(config) << config.error().message;
   using std::chrono::milliseconds;
   EXPECT_EQ(config->listen.port, 0);
-  EXPECT_EQ(config->listen.busy_poll_us, 50u);
+  EXPECT_EQ(config->listen.busy_poll_us, 70u);
   EXPECT_EQ(config->limits.max_connections, 7u);
   EXPECT_EQ(config->limits.header_timeout, milliseconds(1500));
   EXPECT_TRUE(config->store_queries.enabled);

@@ -127,6 +127,16 @@ TEST_F(FailingDiskTest, NothingOfATurnThatFailedIsStored) {
   expect_same_after_kill();
 }
 
+TEST_P(FailingDiskTest, AFlushThatFailedIsNoBackgroundWorkOnceTheDiskIsSound) {
+  open();
+  for (int i = 0; i < 20'000 && !store_->background_work().under_way(); ++i) decide();
+  disk_->set_fault(GetParam());
+  EXPECT_FALSE(append(decision()));
+  disk_->set_fault(Fault::none);
+  wait_until_writable();
+  EXPECT_TRUE(background_work_ends());
+}
+
 TEST_P(FailingDiskTest, AStoreMayBeClosedWhileTheDiskFails) {
   open();
   const DecisionId id = decide();

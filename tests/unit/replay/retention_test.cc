@@ -128,7 +128,7 @@ TEST_F(RetentionTest, TheOldestGoFirstWhereTheStoreIsTooLarge) {
   const auto deadline = std::chrono::steady_clock::now() + 20s;
   for (std::uint64_t before = 0; std::chrono::steady_clock::now() < deadline;) {
     before = store_->stats().first_decision;
-    wait_for_background_work();
+    ASSERT_TRUE(background_work_ends());
     tick();
     if (before > 1 && before == store_->stats().first_decision) break;
   }

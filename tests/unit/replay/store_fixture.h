@@ -127,12 +127,14 @@ class StoreTest : public ::testing::Test {
     return about(FeedbackTarget::Kind::decision, id.str(), std::move(value));
   }
 
-  /// Until RocksDB flushes and compacts no more, at most 20 s.
-  void wait_for_background_work() {
+  /// Until RocksDB does not flush or compact; false if it goes on for 20 s.
+  bool background_work_ends() {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (store_->background_work().under_way() && std::chrono::steady_clock::now() < deadline) {
+    while (store_->background_work().under_way()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
       std::this_thread::yield();
     }
+    return true;
   }
 
   Status append(Decision value) {

@@ -365,8 +365,7 @@ TEST_F(StoreTest, RocksDbsFlushesAndCompactionsAreBackgroundWorkWhileTheyLast) {
     seen = store_->background_work().under_way();
   }
   EXPECT_TRUE(seen);
-  wait_for_background_work();
-  EXPECT_FALSE(store_->background_work().under_way());
+  EXPECT_TRUE(background_work_ends());
 }
 
 }  // namespace
