@@ -22,8 +22,10 @@ std::shared_ptr<const Chooser> make_ucb_chooser(double alpha);
 
 /// Each candidate with the probability that it is the best, scores taken for independent normals
 /// with deviation choice_sd (Thompson 1933; Agrawal and Goyal 2013 for linear scores).
-/// Of that it keeps 1 / sqrt(1 + age / 300), age the candidate's Score::age_decisions; the rest
-/// goes to the highest expected reward.
+/// With more than 12 candidates, in full from 16 on, draws are optimistic: higher by a deviation,
+/// and narrower by .3 of it (May et al. 2012 have optimism in Thompson sampling). Of that it keeps
+/// 1 / sqrt(1 + age / 300), age the candidate's Score::age_decisions; the rest goes to the highest
+/// expected reward.
 std::shared_ptr<const Chooser> make_thompson_chooser();
 
 /// Probabilities inverse to the gap to the best expected reward: 1 / (K + gamma * gap), the rest

@@ -18,6 +18,12 @@ constexpr double kNodeStep = 2 * kNodeBound / (kNodes - 1);
 // Decisions over which a model's exploration falls to 1 / sqrt(2) of what sampling asks for.
 constexpr double kFadingDecisions = 300;
 
+// Where many may be the best their small chances add up to most of the choices, and a good model's
+// own bad draws let others win. So above the one number of candidates, in full from the other on,
+// draws lie higher by so many deviations and scatter by so much less.
+constexpr double kFewCandidates = 12, kManyCandidates = 16;
+constexpr double kOptimism = 1, kNarrowing = 0.3;
+
 // Beyond it the distribution function is 0 or 1 to within 1e-9.
 constexpr double kCertain = 6;
 
@@ -68,9 +74,12 @@ class ThompsonChooser final : public Chooser {
   void choose(const env::Observation&, std::span<const Score> scores,
               std::span<double> probabilities) const override {
     boost::container::small_vector<double, 64> means(scores.size()), deviations(scores.size());
+    const double many = std::clamp(
+        (static_cast<double>(scores.size()) - kFewCandidates) / (kManyCandidates - kFewCandidates),
+        0.0, 1.0);
     for (std::size_t i = 0; i < scores.size(); ++i) {
-      means[i] = scores[i].reward;
-      deviations[i] = scores[i].choice_sd;
+      means[i] = scores[i].reward + kOptimism * many * scores[i].choice_sd;
+      deviations[i] = (1 - kNarrowing * many) * scores[i].choice_sd;
     }
     best_of_normals({means.data(), means.size()}, {deviations.data(), deviations.size()},
                     probabilities);

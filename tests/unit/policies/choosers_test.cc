@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numbers>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -101,6 +102,21 @@ TEST(ThompsonChooser, ExploresAModelLessTheOlderItIs) {
   EXPECT_NEAR(aged[0], young[0] / 2, 1e-12);
   EXPECT_NEAR(aged[1], young[1], 1e-12);
   EXPECT_NEAR(aged[2], young[2] + young[0] / 2, 1e-12);
+}
+
+TEST(ThompsonChooser, AmongManyPrefersThoseThatMayBeBetter) {
+  const auto chooser = make_thompson_chooser();
+  const auto unsure_of_first = [&](std::size_t count) {
+    std::vector<double> means(count, 0.5), deviations(count, 0.1);
+    means[0] = 0.4;
+    deviations[0] = 0.2;
+    return std::pair{choose(*chooser, means, deviations, 0), best(means, deviations)};
+  };
+  const auto [few, sampled_of_few] = unsure_of_first(12);
+  EXPECT_EQ(few, sampled_of_few);
+  const auto [many, sampled_of_many] = unsure_of_first(16);
+  EXPECT_GT(many[0], 1.2 * sampled_of_many[0]);
+  EXPECT_NEAR(many[1], many[15], 1e-6);
 }
 
 TEST(UcbChooser, TakesTheHighestBoundAndSharesTies) {
