@@ -36,6 +36,10 @@ tl::unexpected<Error> unknown(const std::string& what, const std::string& id) {
 /// Feedback on a session is stored once for each of its decisions.
 constexpr std::size_t kMaxSessionDecisions = 1'000;
 
+/// What another machine's clock may be ahead. A decision of a later day would keep those after it
+/// from being removed for their age until then.
+constexpr std::chrono::hours kClocksDiffer(24);
+
 FeedbackResult failed(Error error) { return {FeedbackResult::State::error, std::move(error)}; }
 
 }  // namespace
@@ -155,6 +159,11 @@ void Ledger::add_rows(Turn& turn, std::vector<TrainingRow> rows) {
 
 Status Ledger::import_record(Turn& turn, DecisionRecord record, Timestamp now) {
   if (Status checked = check_decision(record.decision); !checked) return checked;
+  if (record.decision.time > now + kClocksDiffer) {
+    return fail(ErrorCode::invalid_argument, "decision " + record.decision.id.str() + " is of " +
+                                                 format_rfc3339(record.decision.time) +
+                                                 ", which is to come; correct its time");
+  }
   for (const Feedback& feedback : record.feedback) {
     // A metric that is no longer declared is kept, and simply not part of the objective.
     if (rules_.objective.find(feedback.metric) == nullptr) continue;

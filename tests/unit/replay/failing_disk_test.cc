@@ -129,11 +129,16 @@ TEST_F(FailingDiskTest, NothingOfATurnThatFailedIsStored) {
 
 TEST_P(FailingDiskTest, AFlushThatFailedIsNoBackgroundWorkOnceTheDiskIsSound) {
   open();
+  const DecisionId id = decide();
   for (int i = 0; i < 20'000 && !store_->background_work().under_way(); ++i) decide();
   disk_->set_fault(GetParam());
-  EXPECT_FALSE(append(decision()));
+  EXPECT_EQ(send(on(id, feedback(1))).state, FeedbackResult::State::error);
   disk_->set_fault(Fault::none);
-  wait_until_writable();
+  // RocksDB tells of a flush that failed when it is written to again.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (store_->background_work().under_way() && std::chrono::steady_clock::now() < deadline) {
+    wait_until_writable();
+  }
   EXPECT_TRUE(background_work_ends());
 }
 

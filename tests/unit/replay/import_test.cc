@@ -65,6 +65,20 @@ TEST_F(ImportTest, NamesAndIdempotencyKeysWorkAsBeforeTheExport) {
             FeedbackResult::State::stored);
 }
 
+TEST_F(ImportTest, ADecisionOfADayToComeIsRefusedAndAClockMayBeAhead) {
+  open();
+  DecisionRecord ahead = record();
+  ahead.decision.time = clock_.now() + 24h;
+  EXPECT_TRUE(import(ahead));
+  DecisionRecord later = record();
+  later.decision.time = clock_.now() + 24h + 1us;
+  const Status refused = import(later);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
+  EXPECT_NE(refused.error().message.find("; correct its time"), std::string::npos);
+  EXPECT_EQ(store_->stats().decisions, 1u);
+}
+
 TEST_F(ImportTest, AValueOutsideTheMetricsRangeIsRefused) {
   open();
   DecisionRecord bad = record();
