@@ -68,13 +68,10 @@ void LearnerThread::start() {
   }
   keep_rows();
   store_.on_rows([this](std::uint64_t) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (rows_waiting_) return;
-      rows_waiting_ = true;
-      announce();
-    }
-    wake_.notify_one();
+    const std::lock_guard lock(mutex_);
+    if (rows_waiting_) return;
+    rows_waiting_ = true;
+    wake_up();
   });
   thread_ = std::thread([this] { run(); });
 }
@@ -85,9 +82,8 @@ void LearnerThread::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
-    announce();
+    wake_up();
   }
-  wake_.notify_one();
   thread_.join();
   std::vector<std::function<void()>> left;
   {
@@ -106,13 +102,10 @@ void LearnerThread::pause() {
 }
 
 void LearnerThread::resume() {
-  {
-    const std::lock_guard lock(mutex_);
-    paused_ = false;
-    rows_waiting_ = true;  // those that came meanwhile
-    announce();
-  }
-  wake_.notify_one();
+  const std::lock_guard lock(mutex_);
+  paused_ = false;
+  rows_waiting_ = true;  // those that came meanwhile
+  wake_up();
 }
 
 bool LearnerThread::paused() const {
@@ -205,8 +198,7 @@ void LearnerThread::post(std::function<void()> task) {
     const std::lock_guard lock(mutex_);
     if (!stopped_) {
       tasks_.push_back(std::move(task));
-      announce();
-      wake_.notify_one();
+      wake_up();
       return;
     }
   }
@@ -245,8 +237,9 @@ bool LearnerThread::has_work() const {
 }
 
 /// Says that there is work, before the thread that is to do it gets a processor. Under the mutex.
-void LearnerThread::announce() {
+void LearnerThread::wake_up() {
   if (!work_ && !stopped_ && has_work()) work_.emplace(store_.background_work());
+  wake_.notify_one();
 }
 
 /// Sleeps until there are rows, tasks, something to publish, or the end; returns the tasks.

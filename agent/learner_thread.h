@@ -83,7 +83,7 @@ class LearnerThread {
 
   void run();
   bool has_work() const;
-  void announce();
+  void wake_up();
   void post(std::function<void()> task);
   std::vector<std::function<void()>> wait_for_work();
   bool learn_some();

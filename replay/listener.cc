@@ -16,18 +16,12 @@ namespace {
 /// Flushes go before compactions, since writing waits for them when two write buffers are full.
 constexpr int kFlushNiceness = 10, kCompactionNiceness = 15;
 
-/// Of the calling thread. Best effort: it may be nicer already, and then not be let back.
-void be_nice(int niceness) {
-  static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness));
-}
-
 class Listener final : public rocksdb::EventListener {
  public:
   explicit Listener(BackgroundWork& work) : work_(work) {}
 
   void OnFlushBegin(rocksdb::DB*, const rocksdb::FlushJobInfo& job) override {
-    be_nice(kFlushNiceness);
-    begin(job.thread_id);
+    begin(job.thread_id, kFlushNiceness);
     failpoint("store.flush");
   }
   void OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo& job) override {
@@ -37,8 +31,7 @@ class Listener final : public rocksdb::EventListener {
     failpoint("store.table_written");
   }
   void OnCompactionBegin(rocksdb::DB*, const rocksdb::CompactionJobInfo& job) override {
-    be_nice(kCompactionNiceness);
-    begin(job.thread_id);
+    begin(job.thread_id, kCompactionNiceness);
     failpoint("store.compaction");
   }
   void OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo& job) override {
@@ -50,7 +43,10 @@ class Listener final : public rocksdb::EventListener {
   }
 
  private:
-  void begin(std::uint64_t thread) {
+  /// A job on the calling thread, which it makes so nice. Best effort: it may be nicer already, and
+  /// then not be let back.
+  void begin(std::uint64_t thread, int niceness) {
+    static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness));
     const std::lock_guard lock(mutex_);
     jobs_.try_emplace(thread, work_);
   }

@@ -101,7 +101,6 @@ class WritableStore final : public ReadableStore {
                  options.max_queued_records,
                  options.max_queued_bytes}) {}
 
-  using Store::append_decision;
   void append_decision(std::shared_ptr<const Decision> decision, Done done) override {
     writer_.submit(AppendDecision{std::move(decision), std::move(done)});
   }
@@ -180,7 +179,6 @@ class ReadOnlyStore final : public ReadableStore {
   ReadOnlyStore(std::unique_ptr<Database> database, const Counters& counters)
       : ReadableStore(std::move(database)), counters_(counters) {}
 
-  using Store::append_decision;
   void append_decision(std::shared_ptr<const Decision>, Done done) override { done(refused()); }
   void append_outcome(DecisionId, Outcome, std::string, Done done) override { done(refused()); }
   void append_feedback(std::vector<FeedbackItem> items, FeedbackDone done) override {

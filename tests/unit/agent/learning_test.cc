@@ -7,6 +7,7 @@
 #include "agent/learner_thread.h"
 #include "env/encoder.h"
 #include "env/query.h"
+#include "tests/common/background_work.h"
 #include "tests/unit/agent/learning_fixture.h"
 
 namespace yardmaster::agent {
@@ -278,26 +279,18 @@ TEST_F(LearningTest, TheThreadSaysThatThereIsBackgroundWorkUntilItHasNone) {
   PolicySlot slot(learners.front()->publish().value());
   LearnerThread thread(std::move(learners), {&slot}, *store_, {});
   const BackgroundWork& background = store_->background_work();
-  const auto ends = [&] {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (background.under_way()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::yield();
-    }
-    return true;
-  };
-  EXPECT_TRUE(ends());
+  EXPECT_TRUE(test::ends(background));
   std::promise<bool> during;
   thread.status([&](const auto&) { during.set_value(background.under_way()); });
   EXPECT_TRUE(during.get_future().get());
   append_random(300);
-  EXPECT_TRUE(ends());
+  EXPECT_TRUE(test::ends(background));
   thread.pause();
   append_random(10);  // which wait
-  EXPECT_TRUE(ends());
+  EXPECT_TRUE(test::ends(background));
   thread.stop();
   thread.resume();  // nobody is there to do anything
-  EXPECT_TRUE(ends());
+  EXPECT_TRUE(test::ends(background));
 }
 
 }  // namespace

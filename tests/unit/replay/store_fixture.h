@@ -8,12 +8,12 @@
 #include <future>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "base/random.h"
 #include "replay/store.h"
+#include "tests/common/background_work.h"
 
 namespace yardmaster::replay {
 
@@ -127,15 +127,8 @@ class StoreTest : public ::testing::Test {
     return about(FeedbackTarget::Kind::decision, id.str(), std::move(value));
   }
 
-  /// Until RocksDB does not flush or compact; false if it goes on for 20 s.
-  bool background_work_ends() {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (store_->background_work().under_way()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::yield();
-    }
-    return true;
-  }
+  /// Waits until RocksDB does not flush or compact.
+  bool background_work_ends() { return test::ends(store_->background_work()); }
 
   Status append(Decision value) {
     return wait([&](Store::Done done) { store_->append_decision(std::move(value), done); });
