@@ -26,7 +26,9 @@ ScriptedServer::Peer::Peer(tcp::socket socket, asio::ssl::context* tls, int numb
   if (tls != nullptr) tls_.emplace(socket_, *tls);
 }
 
+/// A socket that is shut down still gives what had come before.
 std::optional<ScriptedServer::Request> ScriptedServer::Peer::read() {
+  if (closed_) return std::nullopt;
   http::request_parser<http::string_body> parser;
   parser.body_limit(std::numeric_limits<std::uint64_t>::max());
   boost::system::error_code error;
@@ -56,6 +58,7 @@ void ScriptedServer::Peer::answer(std::string_view body) {
 
 void ScriptedServer::Peer::close() {
   const std::lock_guard lock(closing_);
+  closed_ = true;
   boost::system::error_code ignored;
   socket_.shutdown(tcp::socket::shutdown_both, ignored);
 }

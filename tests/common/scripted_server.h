@@ -41,7 +41,7 @@ class ScriptedServer {
 
     int number() const { return number_; }  ///< 0 for the first connection, and so on
 
-    /// The next request; nothing when the client has closed.
+    /// The next request; nothing when the client has closed, or after close().
     std::optional<Request> read();
     void send(std::string_view bytes) { try_send(bytes); }
     bool try_send(std::string_view bytes);  ///< false: the client has gone
@@ -60,7 +60,8 @@ class ScriptedServer {
     bool shake_hands();
 
     std::mutex closing_;
-    std::atomic<bool> done_{false};  // its thread has nothing left to do
+    std::atomic<bool> closed_{false};  // by close()
+    std::atomic<bool> done_{false};    // its thread has nothing left to do
     boost::asio::ip::tcp::socket socket_;
     std::optional<boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>> tls_;
     boost::beast::flat_buffer buffer_;
