@@ -30,14 +30,23 @@ void Syncer::after_sync(std::vector<Completion> completions) {
   if (was_empty) wake_.notify_one();
 }
 
+void Syncer::sync_soon() {
+  {
+    const std::lock_guard lock(mutex_);
+    wanted_ = true;
+  }
+  wake_.notify_one();
+}
+
 void Syncer::run() {
   std::vector<Completion> covered;
   while (true) {
     {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
-      if (waiting_.empty()) return;
+      wake_.wait(lock, [this] { return stopping_ || wanted_ || !waiting_.empty(); });
+      if (waiting_.empty() && !wanted_) return;
       covered.swap(waiting_);
+      wanted_ = false;
     }
     failpoint("store.before_sync");
     const Status synced = sync();

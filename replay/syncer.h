@@ -13,7 +13,7 @@
 namespace yardmaster::replay {
 
 /// One thread that syncs the write-ahead log while the writer goes on writing, and then completes
-/// all that was written before the sync began. Any thread may call after_sync().
+/// all that was written before the sync began. Any thread may call it.
 class Syncer {
  public:
   using Completion = std::function<void(const Status&)>;
@@ -26,6 +26,9 @@ class Syncer {
   /// Calls each completion once what is written now is on the disk, or with why it is not.
   void after_sync(std::vector<Completion> completions);
 
+  /// Syncs what is written now, for nobody.
+  void sync_soon();
+
  private:
   void run();
   Status sync() const;
@@ -36,6 +39,7 @@ class Syncer {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<Completion> waiting_;
+  bool wanted_ = false;
   bool stopping_ = false;
   std::thread thread_;
 };

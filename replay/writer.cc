@@ -19,6 +19,11 @@ constexpr std::chrono::hours kErasureInterval{1};
 /// A batch is written when it is this large, so that a long queue does not make everyone wait.
 constexpr std::size_t kBatchBytes = 4u << 20;
 
+/// The log is synced when so much has been written to it, though nobody waits for that: RocksDB
+/// begins another log at the end of a write buffer, the one before is synced first, and a hundred
+/// megabytes at once would take a disk half a second, of the writer's time.
+constexpr std::size_t kSyncBytes = 1u << 20;
+
 /// A call's feedback on many long sessions is cut here.
 constexpr std::size_t kMaxBatchBytes = 16u << 20;
 
@@ -206,6 +211,7 @@ Status Writer::commit(Turn& turn) {
     failpoint("store.before_log");
     const auto status = turn.batch().write();
     failpoint("store.after_log");
+    unsynced_bytes_ += turn.batch().bytes();
     if (!status.ok()) {
       Error error = to_error(status, "writing");
       error.code = ErrorCode::unavailable;
@@ -215,6 +221,16 @@ Status Writer::commit(Turn& turn) {
   }
   ledger_.committed();
   return {};
+}
+
+void Writer::keep_log_synced(Owed& owed) {
+  if (owed.synced.empty() && unsynced_bytes_ < kSyncBytes) return;
+  unsynced_bytes_ = 0;
+  if (owed.synced.empty()) {
+    syncer_.sync_soon();
+  } else {
+    syncer_.after_sync(std::move(owed.synced));
+  }
 }
 
 /// Publishes what was written and pays what is owed.
@@ -229,7 +245,7 @@ void Writer::settle(Owed& owed, const Status& written) {
   }
   for (auto& [done, status] : owed.logged) done(status && !written ? written : status);
   if (written) {
-    if (!owed.synced.empty()) syncer_.after_sync(std::move(owed.synced));
+    keep_log_synced(owed);
   } else {
     for (const Syncer::Completion& complete : owed.synced) complete(written);
   }

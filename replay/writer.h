@@ -60,6 +60,7 @@ class Writer {
   void apply(Turn& turn, Task& task, Owed& owed);
   void keep_house(Turn& turn);
   Status commit(Turn& turn);
+  void keep_log_synced(Owed& owed);
   void settle(Owed& owed, const Status& written);
   void end_housekeeping(const Status& status);
   void erase_texts();
@@ -82,6 +83,7 @@ class Writer {
   std::vector<Store::Done> ticks_;
   std::chrono::steady_clock::time_point next_pass_;
   std::chrono::steady_clock::time_point next_erasure_;
+  std::size_t unsynced_bytes_ = 0;  ///< written since a sync was asked for
 
   std::atomic<std::uint64_t> keep_rows_after_{0};
   mutable std::mutex published_mutex_;

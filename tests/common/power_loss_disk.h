@@ -36,6 +36,14 @@ class PowerLossDisk final : public rocksdb::FileSystemWrapper {
     state_->off = true;
   }
 
+  /// Written and not synced, of all files.
+  std::uint64_t unsynced_bytes() const {
+    const std::lock_guard lock(state_->mutex);
+    std::uint64_t bytes = 0;
+    for (const auto& [path, file] : state_->files) bytes += file.size - file.synced;
+    return bytes;
+  }
+
   void lose() {
     const std::lock_guard lock(state_->mutex);
     for (auto rename = state_->renames.rbegin(); rename != state_->renames.rend(); ++rename) {

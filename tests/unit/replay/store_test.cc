@@ -2,7 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <rocksdb/env.h>
 
+#include <thread>
+
+#include "tests/common/power_loss_disk.h"
 #include "tests/unit/replay/store_fixture.h"
 
 namespace yardmaster::replay {
@@ -79,6 +83,28 @@ TEST_F(StoreTest, DecisionOutcomeAndFeedbackMayBeQueuedTogether) {
   EXPECT_TRUE(reported.get_future().get());
   EXPECT_EQ(judged.get_future().get()[0].state, State::stored);
   EXPECT_EQ(rows().size(), 1u);
+}
+
+TEST_F(StoreTest, TheLogIsSyncedNowAndThenThoughNobodyWaitsForIt) {
+  const auto disk = std::make_shared<test::PowerLossDisk>(1);
+  const auto env = rocksdb::NewCompositeEnv(disk);
+  options_.env = env.get();
+  options_.write_buffer_bytes = 64u << 20;  // so that nothing is flushed
+  open();
+  constexpr std::uint64_t kMegabyte = 1u << 20;
+  std::uint64_t written = 0;
+  while (written < 5 * kMegabyte) {
+    Decision made = decision();
+    made.query.emplace(10'000, 'x');
+    written += made.query->size();
+    ASSERT_TRUE(append(std::move(made)));
+  }
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (disk->unsynced_bytes() > 2 * kMegabyte && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
+  EXPECT_LE(disk->unsynced_bytes(), 2 * kMegabyte);
+  store_.reset();
 }
 
 TEST_F(StoreTest, AFailedCallIsLearnedAtOnceWithQualityZero) {
