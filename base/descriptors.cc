@@ -1,6 +1,8 @@
 #include "base/descriptors.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -30,6 +32,13 @@ std::size_t raise_descriptor_limit() {
     ::setrlimit(RLIMIT_NOFILE, &limit);
   }
   return descriptor_limit();
+}
+
+void reserve_descriptors() {
+  constexpr std::size_t kMost = 65'536;  // 8 bytes each
+  const std::size_t last = std::min(descriptor_limit(), kMost) - 1;
+  const int copy = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, static_cast<int>(last));
+  if (copy >= 0) ::close(copy);
 }
 
 DescriptorShares share_descriptors(std::size_t limit) {
