@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -47,6 +48,8 @@ struct Options {
   std::string save_field;  ///< a text field of the answers' JSON ...
   std::string save;        ///< ... of which the values are written here, one a line
 };
+
+constexpr std::chrono::seconds kPatience{10};  // with the server
 
 double microseconds(Clock::duration time) {
   return std::chrono::duration<double, std::micro>(time).count();
@@ -112,6 +115,7 @@ class Load {
   explicit Load(const Options& options) : options_(options) { read_bodies(); }
 
   int run() {
+    ::prctl(PR_SET_TIMERSLACK, 1UL);  // nanosecond: requests begin when they are due
     epoll_ = ::epoll_create1(0);
     connections_.resize(options_.connections);
     for (std::size_t i = 0; i < connections_.size(); ++i) {
@@ -126,7 +130,7 @@ class Load {
     } else {
       for (std::size_t i = 0; i < connections_.size(); ++i) idle_.push_back(i);
     }
-    while (under_way_ > 0 || (options_.rate > 0 && more_to_send(Clock::now()))) {
+    while (under_way_ > 0 || (options_.rate > 0 && more_to_send(due_time(sent_)))) {
       if (options_.rate > 0) send_due();
       if (!read_answers()) return 1;
     }
@@ -202,12 +206,25 @@ class Load {
     }
   }
 
-  int wait_ms() const { return options_.rate > 0 ? 0 : 10'000; }
+  /// Until the next request is due and has a connection. It sleeps, since a generator that asks
+  /// again and again takes a core from those whom it measures, as no client does.
+  Clock::duration wait() const {
+    const Clock::time_point due = due_time(sent_);
+    if (options_.rate <= 0 || idle_.empty() || !more_to_send(due)) return kPatience;
+    return std::max(due - Clock::now(), Clock::duration(0));
+  }
 
   bool read_answers() {
     epoll_event events[256];
-    const int count = ::epoll_wait(epoll_, events, 256, wait_ms());
-    if (count == 0 && options_.rate <= 0) {
+    const auto left = std::chrono::nanoseconds(wait());
+    const auto whole = std::chrono::duration_cast<std::chrono::seconds>(left);
+    const timespec timeout{whole.count(), (left - whole).count()};
+    const int count = ::epoll_pwait2(epoll_, events, 256, &timeout, nullptr);
+    if (count < 0) {
+      std::perror("load: epoll_pwait2");
+      return false;
+    }
+    if (count == 0 && left == kPatience) {
       std::fprintf(stderr, "load: no answer for 10 s\n");
       return false;
     }
