@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/json_text.h"
+#include "base/thread_name.h"
 
 namespace yardmaster::agent {
 namespace {
@@ -120,6 +121,7 @@ std::uint64_t AccessLog::dropped() const {
 }
 
 void AccessLog::run() {
+  name_this_thread("access-log");
   std::string lines;
   std::unique_lock lock(mutex_);
   while (true) {

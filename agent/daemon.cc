@@ -14,6 +14,7 @@
 #include "agent/keys/daemon_keys.h"
 #include "agent/keys/key_watcher.h"
 #include "agent/keys/restore.h"
+#include "base/thread_name.h"
 
 namespace yardmaster::agent {
 namespace {
@@ -60,6 +61,7 @@ class Retired {
 
  private:
   void end(replay::Store& store, const std::stop_token& stop) {
+    name_this_thread("retirement");
     const auto deadline = std::chrono::steady_clock::now() + kRetireTime;
     // What was accepted at the last moment is a connection by the first look.
     do {

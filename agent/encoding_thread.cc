@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/thread_name.h"
 #include "env/sha256.h"
 
 namespace yardmaster::agent {
@@ -66,6 +67,7 @@ void EncodingThread::encode(env::Query query, Done done) {
 }
 
 void EncodingThread::run() {
+  name_this_thread("encoder");
   for (;;) {
     std::deque<Waiting> batch = take();
     if (batch.empty()) return;

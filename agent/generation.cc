@@ -20,6 +20,7 @@
 #include "agent/http/tls.h"
 #include "agent/prober.h"
 #include "base/busy_poll.h"
+#include "base/thread_name.h"
 #include "env/proxy.h"
 
 namespace yardmaster::agent {
@@ -88,8 +89,10 @@ class IoThread {
 
   void run(std::chrono::microseconds busy_poll, const BackgroundWork& background) {
     server_->start();
-    thread_ = std::thread(
-        [this, busy_poll, &background] { run_with_busy_poll(io_, busy_poll, background); });
+    thread_ = std::thread([this, busy_poll, &background] {
+      name_this_thread("io");
+      run_with_busy_poll(io_, busy_poll, background);
+    });
   }
 
   bool running() const { return thread_.joinable(); }

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/failpoint.h"
+#include "base/thread_name.h"
 
 namespace yardmaster::agent {
 namespace {
@@ -207,6 +208,7 @@ void LearnerThread::post(std::function<void()> task) {
 }
 
 void LearnerThread::run() {
+  name_this_thread("learner");
   if (::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kLowestPriority) != 0) {
     spdlog::warn("learner: its priority could not be lowered; it competes with serving");
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/failpoint.h"
+#include "base/thread_name.h"
 
 namespace yardmaster::replay {
 
@@ -39,6 +40,7 @@ void Syncer::sync_soon() {
 }
 
 void Syncer::run() {
+  name_this_thread("store-syncer");
   std::vector<Completion> covered;
   while (true) {
     {

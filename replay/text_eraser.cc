@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "base/thread_name.h"
+
 namespace yardmaster::replay {
 
 void TextEraser::start(std::uint64_t from, std::uint64_t to) {
@@ -22,6 +24,7 @@ void TextEraser::stop() {
 }
 
 void TextEraser::run(std::uint64_t from, std::uint64_t to, std::uint64_t removed_at) {
+  name_this_thread("store-eraser");
   const Status done = erase(from, to, removed_at);
   if (done) {
     erased_.store(to, std::memory_order_release);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/failpoint.h"
+#include "base/thread_name.h"
 
 namespace yardmaster::replay {
 namespace {
@@ -72,6 +73,7 @@ void Writer::on_rows(std::function<void(std::uint64_t)> callback) {
 // The thread -------------------------------------------------------------------------------
 
 void Writer::run() {
+  name_this_thread("store-writer");
   std::vector<Task> tasks;
   bool open = true;
   while (open) {

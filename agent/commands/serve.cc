@@ -19,6 +19,7 @@
 #include "agent/daemon.h"
 #include "agent/logging.h"
 #include "base/descriptors.h"
+#include "base/thread_name.h"
 
 namespace yardmaster::agent {
 namespace {
@@ -32,7 +33,10 @@ class Signals {
  public:
   Signals() : signals_(io_, SIGTERM, SIGINT, SIGHUP) {
     await_signal();
-    thread_ = std::thread([this] { io_.run(); });
+    thread_ = std::thread([this] {
+      name_this_thread("signals");
+      io_.run();
+    });
   }
   ~Signals() {
     io_.stop();

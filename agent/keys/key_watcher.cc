@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "base/thread_name.h"
+
 namespace yardmaster::agent {
 
 KeyWatcher::KeyWatcher(Keyring& keys, std::chrono::milliseconds interval)
@@ -17,6 +19,7 @@ KeyWatcher::~KeyWatcher() {
 }
 
 void KeyWatcher::run(std::chrono::milliseconds interval) {
+  name_this_thread("keys");
   std::unique_lock lock(mutex_);
   while (!wake_.wait_for(lock, interval, [this] { return stopping_; })) {
     const auto loaded = keys_.load_if_changed();

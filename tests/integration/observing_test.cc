@@ -1,8 +1,11 @@
-// What a daemon tells of the calls that it makes: the access log and the gen_ai metrics.
+// What a daemon tells of the calls that it makes, by the access log and the gen_ai metrics, and of
+// itself to the system.
 
 #include <gmock/gmock.h>
 
+#include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "agent/keys/api_key.h"
@@ -16,6 +19,7 @@ using test::kAnswer;
 using test::kStreamHead;
 using test::status_answer;
 using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
 using ::testing::Not;
 using Peer = test::ScriptedServer::Peer;
 
@@ -128,6 +132,18 @@ TEST_F(Observing, TheConventionsMetricsTellTokensDurationsAndErrors) {
   EXPECT_THAT(metrics,
               HasSubstr("gen_ai_server_time_to_first_token_seconds_count" + labels + "} 1"));
   EXPECT_THAT(metrics, Not(HasSubstr(R"(gen_ai_request_model="small")")));
+}
+
+TEST_F(Observing, ThreadsBearTheNamesOfTheirWork) {
+  serve_by_request("logging: {access_log: '" + path().string() + "'}\n");
+  ask("first");
+  std::set<std::string> names;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string name;
+    std::getline(std::ifstream(task.path() / "comm") >> std::ws, name);
+    names.insert(name);
+  }
+  EXPECT_THAT(names, IsSupersetOf({"io", "store-writer", "store-syncer", "learner", "access-log"}));
 }
 
 TEST_F(Observing, AnAccessLogThatCannotBeOpenedStopsTheStart) {
