@@ -190,15 +190,25 @@ Result<std::unique_ptr<Database>> Database::open_read_only(std::filesystem::path
 Status Database::open_now() {
   rocksdb::DBOptions options = database_options(options_, env_.get());
   options.listeners.push_back(make_listener(background_work_));
+  const auto all = families(options_);
+  // Families of a new database are made together: one by one, as where some are missing, each
+  // would wait for the disk several times.
+  const bool is_new = !std::filesystem::exists(options_.directory / "CURRENT");
+  const auto first = is_new ? std::vector(all.begin(), all.begin() + 1) : all;
   rocksdb::DB* db = nullptr;
-  const auto status =
-      rocksdb::DB::Open(options, options_.directory.string(), families(options_), &handles_, &db);
+  auto status = rocksdb::DB::Open(options, options_.directory.string(), first, &handles_, &db);
   if (!status.ok()) {
     handles_.clear();
     return fail(open_error(status, options_.directory));
   }
   db_.reset(db);
-  return {};
+  if (!is_new) return {};
+  std::vector<rocksdb::ColumnFamilyHandle*> made;
+  status = db_->CreateColumnFamilies({all.begin() + 1, all.end()}, &made);
+  handles_.insert(handles_.end(), made.begin(), made.end());
+  if (status.ok()) return {};
+  close();
+  return fail(open_error(status, options_.directory));
 }
 
 Status Database::open_secondary() {
