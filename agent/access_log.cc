@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/json_text.h"
-#include "base/thread_name.h"
+#include "base/this_thread.h"
 
 namespace yardmaster::agent {
 namespace {

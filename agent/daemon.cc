@@ -14,7 +14,7 @@
 #include "agent/keys/daemon_keys.h"
 #include "agent/keys/key_watcher.h"
 #include "agent/keys/restore.h"
-#include "base/thread_name.h"
+#include "base/this_thread.h"
 
 namespace yardmaster::agent {
 namespace {

@@ -20,7 +20,7 @@
 #include "agent/http/tls.h"
 #include "agent/prober.h"
 #include "base/busy_poll.h"
-#include "base/thread_name.h"
+#include "base/this_thread.h"
 #include "env/proxy.h"
 
 namespace yardmaster::agent {
@@ -91,6 +91,7 @@ class IoThread {
     server_->start();
     thread_ = std::thread([this, busy_poll, &background] {
       name_this_thread("io");
+      ask_for_short_slices();
       run_with_busy_poll(io_, busy_poll, background);
     });
   }

@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "base/failpoint.h"
-#include "base/thread_name.h"
+#include "base/this_thread.h"
 
 namespace yardmaster::agent {
 namespace {

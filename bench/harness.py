@@ -63,6 +63,19 @@ def running(command, core, port, path, environment=None):
         process.stderr.close()
 
 
+@contextlib.contextmanager
+def busy_programs(cores):
+    """Programs of others that never sleep, one on each core."""
+    busy = [subprocess.Popen(["taskset", "-c", core, "sh", "-c", "while :; do :; done"])
+            for core in cores]
+    try:
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
 def memory_mb(process, figure="VmRSS"):
     """Of a process now, or at most so far (VmHWM)."""
     for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines():

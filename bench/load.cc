@@ -31,6 +31,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/this_thread.h"
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -116,6 +118,7 @@ class Load {
 
   int run() {
     ::prctl(PR_SET_TIMERSLACK, 1UL);  // nanosecond: requests begin when they are due
+    yardmaster::ask_for_short_slices();
     epoll_ = ::epoll_create1(0);
     connections_.resize(options_.connections);
     for (std::size_t i = 0; i < connections_.size(); ++i) {

@@ -16,7 +16,8 @@ import tempfile
 import time
 import urllib.request
 
-from harness import (add_differences, cpu_s, free_port, memory_mb, query, read_counts, running)
+from harness import (add_differences, busy_programs, cpu_s, free_port, memory_mb, query,
+                     read_counts, running)
 
 SERVER_CORE, LOAD_CORE = "0", "1"
 MODELS = 12
@@ -146,6 +147,12 @@ class Bench:
             self.result["memory_after_load_mb"] = memory_mb(daemon)
             self.result["memory_under_load_mb"] = memory_mb(daemon, "VmHWM")
             self.learning_while_serving(port, saturated, bodies)
+            with running(echo, SERVER_CORE, echo_port, "/"), \
+                    busy_programs((SERVER_CORE, LOAD_CORE)):
+                self.result["route_beside_busy"] = self.in_turn({
+                    "daemon": lambda: self.load(port, "/v1/route", bodies, connections=64,
+                                                rate=2000),
+                    "echo": lambda: self.load(echo_port, "/", bodies, connections=64, rate=2000)})
 
     def learning_while_serving(self, port, saturated, bodies):
         """The tail of serving at half the saturated rate, while a backlog is being learned."""

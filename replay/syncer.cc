@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/failpoint.h"
-#include "base/thread_name.h"
+#include "base/this_thread.h"
 
 namespace yardmaster::replay {
 
@@ -41,6 +41,7 @@ void Syncer::sync_soon() {
 
 void Syncer::run() {
   name_this_thread("store-syncer");
+  ask_for_short_slices();
   std::vector<Completion> covered;
   while (true) {
     {

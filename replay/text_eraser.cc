@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "base/thread_name.h"
+#include "base/this_thread.h"
 
 namespace yardmaster::replay {
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/failpoint.h"
-#include "base/thread_name.h"
+#include "base/this_thread.h"
 
 namespace yardmaster::replay {
 namespace {
@@ -74,6 +74,7 @@ void Writer::on_rows(std::function<void(std::uint64_t)> callback) {
 
 void Writer::run() {
   name_this_thread("store-writer");
+  ask_for_short_slices();
   std::vector<Task> tasks;
   bool open = true;
   while (open) {

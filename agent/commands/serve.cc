@@ -19,7 +19,7 @@
 #include "agent/daemon.h"
 #include "agent/logging.h"
 #include "base/descriptors.h"
-#include "base/thread_name.h"
+#include "base/this_thread.h"
 
 namespace yardmaster::agent {
 namespace {

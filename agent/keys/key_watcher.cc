@@ -2,7 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
-#include "base/thread_name.h"
+#include "base/this_thread.h"
 
 namespace yardmaster::agent {
 
