@@ -20,8 +20,8 @@ tl::unexpected<Error> lacks_part(Family family, const std::string& which) {
 
 }  // namespace
 
-Result<bool> check_coverage(const Database::View& view, Family family, std::uint64_t first,
-                            std::uint64_t last) {
+Status check_coverage(const Database::View& view, Family family, std::uint64_t first,
+                      std::uint64_t last) {
   rocksdb::ColumnFamilyMetaData tables;
   view.db().GetColumnFamilyMetaData(view.handle(family), &tables);
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
@@ -31,9 +31,7 @@ Result<bool> check_coverage(const Database::View& view, Family family, std::uint
     }
   }
   std::sort(ranges.begin(), ranges.end());
-  const bool from_first = ranges.empty() || ranges.front().first <= first;
-  // The first that no table looked at so far may hold.
-  std::uint64_t next = from_first ? first : ranges.front().first;
+  std::uint64_t next = first;  // the first that no table looked at so far may hold
   for (const auto& [smallest, largest] : ranges) {
     if (smallest > next) break;
     next = std::max(next, largest + 1);
@@ -42,7 +40,7 @@ Result<bool> check_coverage(const Database::View& view, Family family, std::uint
   const bool beyond = std::any_of(ranges.begin(), ranges.end(),
                                   [&](const auto& range) { return range.second > last + 1; });
   if (beyond) return lacks_part(Family::meta, "which counts fewer than there are");
-  if (next > last) return from_first;
+  if (next > last) return {};
   return lacks_part(family, "from number " + std::to_string(next) + " of " + std::to_string(last));
 }
 

@@ -9,13 +9,11 @@
 namespace yardmaster::replay {
 
 /// Checks that the tables of a family whose keys are dense sequence numbers hold all of [first,
-/// last], but for a part at its beginning, and nothing beyond, by the tables' own bounds: the
-/// manifest, where its end is missing, names fewer tables than there were, and RocksDB takes it as
-/// it is. Call just after opening, when all is in tables. The oldest may be gone: until 0.1 files
-/// of expired records were removed before the log that says so was synced, and a power cut could
-/// come between. Returns whether they are there. Fails with corrupt.
-Result<bool> check_coverage(const Database::View& view, Family family, std::uint64_t first,
-                            std::uint64_t last);
+/// last], and nothing beyond, by the tables' own bounds: the manifest, where its end is missing,
+/// names fewer tables than there were, and RocksDB takes it as it is. Call just after opening, when
+/// all is in tables. Fails with corrupt.
+Status check_coverage(const Database::View& view, Family family, std::uint64_t first,
+                      std::uint64_t last);
 
 /// Checks in the same way that the tables of a family whose keys are written once hold so many.
 Status check_entries(const Database::View& view, Family family, std::uint64_t entries);

@@ -78,20 +78,33 @@ std::filesystem::path without_slash(const std::filesystem::path& directory) {
   return directory.has_filename() ? directory : directory.parent_path();
 }
 
+/// Whether there surely is no database, and not only none that can be seen.
+bool is_absent(const std::filesystem::path& directory) {
+  std::error_code unseen;
+  return !std::filesystem::exists(directory / "CURRENT", unseen) && !unseen;
+}
+
 rocksdb::Env* base_env(const Database::Options& options) {
   return options.env != nullptr ? options.env : rocksdb::Env::Default();
 }
 
+bool holds_tables(const std::filesystem::path& directory) {
+  std::error_code unseen;
+  const std::filesystem::directory_iterator files(directory, unseen);
+  return std::any_of(begin(files), end(files),
+                     [](const auto& file) { return file.path().extension() == ".sst"; });
+}
+
 /// Reads only the manifest: a store of a newer version is left as it is. Fewer families than
-/// ours are what a crash in the middle of creating the store leaves behind.
+/// ours are what a crash in the middle of creating the store leaves behind; where there are tables
+/// the manifest has lost its end, and RocksDB would remove those that it does not name.
 Status check_format(const Database::Options& options, bool must_exist) {
   std::vector<std::string> names;
   const std::string directory = options.directory.string();
   const auto listed = rocksdb::DB::ListColumnFamilies(database_options(options, base_env(options)),
                                                       directory, &names);
   if (!listed.ok()) {
-    const bool absent =
-        listed.IsPathNotFound() || !std::filesystem::exists(options.directory / "CURRENT");
+    const bool absent = listed.IsPathNotFound() || is_absent(options.directory);
     if (absent && !must_exist) return {};
     if (absent) {
       return fail(ErrorCode::not_found, "no replay store in '" + directory +
@@ -116,6 +129,11 @@ Status check_format(const Database::Options& options, bool must_exist) {
                           "; run the newer version, or use another data_dir"
                     : "the RocksDB in '" + directory + "' has the column family '" + name +
                           "', which is not of a replay store; use another data_dir");
+  }
+  if (names.size() <= kFamilies && holds_tables(options.directory)) {
+    return fail(ErrorCode::corrupt, "the manifest of the replay store in '" + directory +
+                                        "' has lost its end, and tables are not named any more; "
+                                        "restore a backup");
   }
   return {};
 }
@@ -174,6 +192,8 @@ Result<std::unique_ptr<Database>> Database::open(Options options) {
   if (Status format = check_format(options, false); !format) return fail(format.error());
   if (Status whole = check_closed_logs(options); !whole) return fail(whole.error());
   std::unique_ptr<Database> database(new Database(std::move(options), false));
+  database->had_tables_ = holds_tables(database->directory());
+  database->wal_files_->hold_removals();
   if (Status opened = database->open_now(); !opened) return fail(opened.error());
   return database;
 }
@@ -191,9 +211,9 @@ Status Database::open_now() {
   rocksdb::DBOptions options = database_options(options_, env_.get());
   options.listeners.push_back(make_listener(background_work_));
   const auto all = families(options_);
-  // Families of a new database are made together: one by one, as where some are missing, each
-  // would wait for the disk several times.
-  const bool is_new = !std::filesystem::exists(options_.directory / "CURRENT");
+  // A new database gets its families by one call, which writes the file of options once. Where
+  // opening makes those that are missing, it writes and syncs that for each.
+  const bool is_new = is_absent(options_.directory);
   const auto first = is_new ? std::vector(all.begin(), all.begin() + 1) : all;
   rocksdb::DB* db = nullptr;
   auto status = rocksdb::DB::Open(options, options_.directory.string(), first, &handles_, &db);

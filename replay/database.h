@@ -95,6 +95,13 @@ class Database {
 
   const std::filesystem::path& directory() const { return options_.directory; }
 
+  /// Whether there were tables before it was opened.
+  bool had_tables() const { return had_tables_; }
+
+  /// Lets go what opening found to be obsolete, which stays until then: call it when the store has
+  /// proved to be whole.
+  void remove_obsolete() { wal_files_->remove_held(); }
+
   /// There is some while RocksDB flushes or compacts.
   BackgroundWork& background_work() { return background_work_; }
 
@@ -107,6 +114,7 @@ class Database {
 
   Options options_;
   bool read_only_;
+  bool had_tables_ = false;
   std::filesystem::path scratch_;  ///< of the secondary instance: its info log
   BackgroundWork background_work_;
 

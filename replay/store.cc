@@ -79,14 +79,17 @@ class ReadableStore : public Store {
 };
 
 /// A store that has just been opened holds what its counters say.
-Status check_whole(const Database::View& view, const Counters& counters) {
-  const auto decisions =
+Status check_whole(const Database& database, const Database::View& view, const Counters& counters) {
+  if (counters == Counters{} && database.had_tables()) {
+    return fail(ErrorCode::corrupt, "the replay store in '" + database.directory().string() +
+                                        "' is empty though there are tables, as if the end of the "
+                                        "manifest were gone; restore a backup");
+  }
+  Status whole =
       check_coverage(view, Family::decisions, counters.first_decision, counters.decisions);
-  if (!decisions) return fail(decisions.error());
-  const auto rows = check_coverage(view, Family::train, counters.first_row, counters.rows);
-  if (!rows) return fail(rows.error());
-  // Nothing was removed yet, so the tables hold one entry for each outcome and value.
-  if (counters.first_decision > 1 || !*decisions) return {};
+  if (whole) whole = check_coverage(view, Family::train, counters.first_row, counters.rows);
+  // Until something is removed the tables hold one entry for each outcome and value.
+  if (!whole || counters.first_decision > 1) return whole;
   return check_entries(view, Family::feedback, counters.outcomes + counters.feedback);
 }
 
@@ -222,8 +225,10 @@ Result<std::unique_ptr<Store>> Store::open(StoreOptions options, env::QualityObj
     const auto view = (*database)->view();
     if (!view) return fail(view.error());
     if (Status loaded = ledger.load(*view); !loaded) return fail(loaded.error());
-    if (Status whole = check_whole(*view, ledger.counters()); !whole) return fail(whole.error());
+    const Status whole = check_whole(**database, *view, ledger.counters());
+    if (!whole) return fail(whole.error());
   }
+  (*database)->remove_obsolete();
   return std::make_unique<WritableStore>(std::move(*database), std::move(ledger), options);
 }
 

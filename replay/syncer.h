@@ -26,7 +26,8 @@ class Syncer {
   /// Calls each completion once what is written now is on the disk, or with why it is not.
   void after_sync(std::vector<Completion> completions);
 
-  /// Syncs what is written now, for nobody.
+  /// Has what is written now synced soon, though nobody waits for it. A failure makes the store
+  /// unwritable, as that of any sync.
   void sync_soon();
 
  private:

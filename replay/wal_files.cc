@@ -39,12 +39,13 @@ class WalFiles::Log final : public rocksdb::FSWritableFileOwnerWrapper {
     return FSWritableFileOwnerWrapper::Close(options, context);
   }
 
-  /// Under the lock of the logs.
+  /// Under the lock of the logs. Once it fails it fails until the log is closed: the kernel tells
+  /// of a failure once, and the next sync succeeds though the bytes are lost.
   rocksdb::IOStatus sync_if_needed() {
+    if (!sync_failure_.ok()) return sync_failure_;
     if (!unsynced_.exchange(false, std::memory_order_acq_rel)) return rocksdb::IOStatus::OK();
-    const auto status = FSWritableFileOwnerWrapper::Sync(rocksdb::IOOptions(), nullptr);
-    if (!status.ok()) unsynced_.store(true, std::memory_order_release);
-    return status;
+    sync_failure_ = FSWritableFileOwnerWrapper::Sync(rocksdb::IOOptions(), nullptr);
+    return sync_failure_;
   }
 
  private:
@@ -55,6 +56,7 @@ class WalFiles::Log final : public rocksdb::FSWritableFileOwnerWrapper {
 
   std::shared_ptr<Logs> logs_;
   std::atomic<bool> unsynced_{false};
+  rocksdb::IOStatus sync_failure_;  // guarded by the lock of the logs
 };
 
 rocksdb::IOStatus WalFiles::NewWritableFile(const std::string& name,
@@ -81,6 +83,7 @@ bool WalFiles::is_log(std::string_view name) const {
 
 rocksdb::IOStatus WalFiles::DeleteFile(const std::string& name, const rocksdb::IOOptions& options,
                                        rocksdb::IODebugContext* context) {
+  if (hold_removal(name)) return rocksdb::IOStatus::OK();
   if (is_log(name)) {
     std::vector<std::string> names;
     const auto listed = target()->GetChildren(directory_, options, &names, context);
@@ -96,6 +99,33 @@ rocksdb::IOStatus WalFiles::DeleteFile(const std::string& name, const rocksdb::I
     }
   }
   return target()->DeleteFile(name, options, context);
+}
+
+bool WalFiles::hold_removal(const std::string& name) {
+  if (!is_log(name) && !name.ends_with(".sst") && !name.starts_with(directory_ + "/MANIFEST-")) {
+    return false;
+  }
+  const std::lock_guard lock(removals_mutex_);
+  if (removals_held_) held_.push_back(name);
+  return removals_held_;
+}
+
+void WalFiles::hold_removals() {
+  const std::lock_guard lock(removals_mutex_);
+  removals_held_ = true;
+}
+
+void WalFiles::remove_held() {
+  std::vector<std::string> names;
+  {
+    const std::lock_guard lock(removals_mutex_);
+    removals_held_ = false;
+    names.swap(held_);
+  }
+  // What cannot be removed RocksDB tries again at the next opening.
+  for (const std::string& name : names) {
+    DeleteFile(name, rocksdb::IOOptions(), nullptr).PermitUncheckedError();
+  }
 }
 
 rocksdb::IOStatus WalFiles::sync() {

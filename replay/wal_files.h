@@ -12,10 +12,10 @@
 
 namespace yardmaster::replay {
 
-/// A file system that knows the write-ahead logs which RocksDB writes through it, and syncs them
-/// beside the writer. RocksDB's own SyncWAL() would do, but 7.8 may only call it on a log in
-/// which no write has failed (an assertion in Debian's build), and a write can fail at any
-/// moment. Any thread.
+/// A file system that knows the write-ahead logs which RocksDB writes through it, syncs them beside
+/// the writer, and keeps what RocksDB would remove until the store is known to be whole. RocksDB's
+/// own SyncWAL() would do, but 7.8 may only call it on a log in which no write has failed (an
+/// assertion in Debian's build), and a write can fail at any moment. Any thread.
 class WalFiles final : public rocksdb::FileSystemWrapper {
  public:
   /// `directory` as RocksDB is given it; a backup's copies of logs are elsewhere.
@@ -39,10 +39,16 @@ class WalFiles final : public rocksdb::FileSystemWrapper {
   /// Puts on the disk all that was written to the logs before the call.
   rocksdb::IOStatus sync();
 
+  /// From now on tables, logs and manifests that RocksDB removes stay, until remove_held(). Opening
+  /// removes all that a manifest does not name, which may have lost its end.
+  void hold_removals();
+  void remove_held();
+
  private:
   class Log;
 
   bool is_log(std::string_view name) const;
+  bool hold_removal(const std::string& name);
 
   /// The logs that are open. Its lock is held during a sync, so that no log is closed under it;
   /// writes do not take it.
@@ -54,6 +60,10 @@ class WalFiles final : public rocksdb::FileSystemWrapper {
 
   std::string directory_;
   std::shared_ptr<Logs> logs_;
+
+  std::mutex removals_mutex_;
+  bool removals_held_ = false;     // guarded by it, and so is
+  std::vector<std::string> held_;  // in the order in which they were to go
 };
 
 }  // namespace yardmaster::replay

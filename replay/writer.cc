@@ -226,7 +226,8 @@ Status Writer::commit(Turn& turn) {
   return {};
 }
 
-void Writer::keep_log_synced(Owed& owed) {
+/// For those who wait for it, or where much was written since the last.
+void Writer::ask_for_sync(Owed& owed) {
   if (owed.synced.empty() && unsynced_bytes_ < kSyncBytes) return;
   unsynced_bytes_ = 0;
   if (owed.synced.empty()) {
@@ -248,7 +249,7 @@ void Writer::settle(Owed& owed, const Status& written) {
   }
   for (auto& [done, status] : owed.logged) done(status && !written ? written : status);
   if (written) {
-    keep_log_synced(owed);
+    ask_for_sync(owed);
   } else {
     for (const Syncer::Completion& complete : owed.synced) complete(written);
   }

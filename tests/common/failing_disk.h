@@ -19,7 +19,7 @@ class FailingDisk final : public rocksdb::FileSystemWrapper {
     broken,       ///< writes fail with EIO after half of their bytes went through
     read_only,    ///< nothing is written, as where a kernel gave a file system up: EROFS
     cannot_sync,  ///< writes pass, syncs fail with EIO
-    hangs         ///< writes to open files wait for the next fault
+    hangs         ///< writes to open files, and their syncs, wait for the next fault
   };
 
   FailingDisk() : rocksdb::FileSystemWrapper(rocksdb::FileSystem::Default()) {}
@@ -82,11 +82,13 @@ class FailingDisk final : public rocksdb::FileSystemWrapper {
     }
     rocksdb::IOStatus Sync(const rocksdb::IOOptions& options,
                            rocksdb::IODebugContext* context) override {
+      fault_->wait(Fault::hangs);
       if (*fault_ != Fault::none) return error(*fault_);
       return target()->Sync(options, context);
     }
     rocksdb::IOStatus Fsync(const rocksdb::IOOptions& options,
                             rocksdb::IODebugContext* context) override {
+      fault_->wait(Fault::hangs);
       if (*fault_ != Fault::none) return error(*fault_);
       return target()->Fsync(options, context);
     }

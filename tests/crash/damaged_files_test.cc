@@ -79,7 +79,7 @@ class DamagedFiles : public testing::Test {
     const auto says = [&](const char* what) {
       return error.message.find(what) != std::string::npos;
     };
-    return says("; restore a backup") || says("; check ") || says("; use another data_dir");
+    return says("restore a backup") || says("; check ") || says("; use another data_dir");
   }
 
   /// Whether the store could be read as a whole; what it holds is then checked. A log that lost its
@@ -137,6 +137,38 @@ TEST_F(DamagedFiles, AreNoticedOrHarmNothing) {
   }
   EXPECT_GT(noticed, rounds / 4) << "damage that is never noticed was none";
 }
+
+/// With a log of what is in no table yet, and where the store was opened again and all is in
+/// tables.
+class DamagedManifest : public DamagedFiles, public testing::WithParamInterface<bool> {};
+
+TEST_P(DamagedManifest, ThatLostItsEndIsNoticedAndNothingIsRemoved) {
+  const fs::path sound = dir_.path() / "sound";
+  ASSERT_NO_FATAL_FAILURE(make_store(sound));
+  if (GetParam()) {
+    ASSERT_TRUE(replay::Store::open(crash::store_options(sound), crash::objective()));
+  }
+  constexpr std::uint64_t kCuts = 60;
+  int noticed = 0;
+  for (std::uint64_t cut = 0; cut < kCuts && !HasFailure(); ++cut) {
+    SCOPED_TRACE("cut " + std::to_string(cut));
+    const fs::path copy = dir_.path() / "copy";
+    fs::remove_all(copy);
+    fs::copy(sound, copy);
+    const std::vector<fs::path> files = files_of(copy);
+    for (const fs::path& file : files) {
+      if (!file.filename().string().starts_with("MANIFEST")) continue;
+      fs::resize_file(file, fs::file_size(file) * cut / kCuts);
+    }
+    const bool opens =
+        replay::Store::open(crash::store_options(copy), crash::objective()).has_value();
+    for (const fs::path& file : files) EXPECT_TRUE(opens || fs::exists(file)) << file;
+    if (!opens || !check(copy, false)) ++noticed;
+  }
+  EXPECT_GT(noticed, 20);
+}
+
+INSTANTIATE_TEST_SUITE_P(, DamagedManifest, testing::Bool());
 
 TEST_F(DamagedFiles, ALogWhoseEndWasNeverWrittenIsTakenUpToThere) {
   const std::uint64_t seed = crash::seed(7);

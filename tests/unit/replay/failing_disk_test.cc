@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "replay/database.h"
 #include "replay/verify.h"
 #include "tests/unit/replay/store_fixture.h"
 
@@ -112,6 +113,28 @@ TEST_F(FailingDiskTest, AReadOnlyDiskIsRefusedWithWhatToCheck) {
   EXPECT_EQ(store.error().code, ErrorCode::io);
   EXPECT_NE(store.error().message.find("; check the disk and permissions"), std::string::npos)
       << store.error().message;
+}
+
+// The kernel tells of a failure once, and then takes the bytes that it lost for written.
+TEST_F(FailingDiskTest, ASyncThatFailedIsNoneUntilTheDatabaseIsOpenedAgain) {
+  const auto database =
+      Database::open({options_.directory, options_.write_buffer_bytes, options_.env});
+  ASSERT_TRUE(database) << database.error().message;
+  const auto write = [&] {
+    const auto view = (*database)->view();
+    ASSERT_TRUE(view);
+    Batch batch(*view);
+    batch.put(Family::ids, "name", "value");
+    ASSERT_TRUE(batch.write().ok());
+  };
+  ASSERT_NO_FATAL_FAILURE(write());
+  disk_->set_fault(Fault::cannot_sync);
+  EXPECT_FALSE((*database)->sync());
+  disk_->set_fault(Fault::none);
+  EXPECT_FALSE((*database)->sync());
+  EXPECT_TRUE((*database)->revive());
+  ASSERT_NO_FATAL_FAILURE(write());
+  EXPECT_TRUE((*database)->sync());
 }
 
 TEST_F(FailingDiskTest, NothingOfATurnThatFailedIsStored) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <rocksdb/env.h>
 
+#include <chrono>
 #include <thread>
 
 #include "tests/common/power_loss_disk.h"
@@ -85,26 +86,40 @@ TEST_F(StoreTest, DecisionOutcomeAndFeedbackMayBeQueuedTogether) {
   EXPECT_EQ(rows().size(), 1u);
 }
 
-TEST_F(StoreTest, TheLogIsSyncedNowAndThenThoughNobodyWaitsForIt) {
-  const auto disk = std::make_shared<test::PowerLossDisk>(1);
-  const auto env = rocksdb::NewCompositeEnv(disk);
-  options_.env = env.get();
-  options_.write_buffer_bytes = 64u << 20;  // so that nothing is flushed
-  open();
-  constexpr std::uint64_t kMegabyte = 1u << 20;
-  std::uint64_t written = 0;
-  while (written < 5 * kMegabyte) {
-    Decision made = decision();
-    made.query.emplace(10'000, 'x');
-    written += made.query->size();
-    ASSERT_TRUE(append(std::move(made)));
+/// On a disk that tells how much of it a power cut may take.
+class SyncedLogTest : public StoreTest {
+ protected:
+  SyncedLogTest() {
+    options_.env = env_.get();
+    options_.write_buffer_bytes = 64u << 20;  // so that nothing is flushed
   }
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (disk->unsynced_bytes() > 2 * kMegabyte && std::chrono::steady_clock::now() < deadline) {
+  ~SyncedLogTest() override { store_.reset(); }
+
+  /// Decisions with so much text.
+  void write(std::size_t bytes) {
+    constexpr std::size_t kText = 10'000;
+    for (std::size_t written = 0; written < bytes; written += kText) {
+      Decision made = decision();
+      made.query.emplace(kText, 'x');
+      ASSERT_TRUE(append(std::move(made)));
+    }
+  }
+
+  std::shared_ptr<test::PowerLossDisk> disk_ = std::make_shared<test::PowerLossDisk>(1);
+  std::unique_ptr<rocksdb::Env> env_ = rocksdb::NewCompositeEnv(disk_);
+};
+
+TEST_F(SyncedLogTest, ItIsSyncedNowAndThenThoughNobodyWaits) {
+  constexpr std::size_t kMegabyte = 1u << 20;
+  open();
+  ASSERT_NO_FATAL_FAILURE(write(kMegabyte / 2));
+  EXPECT_GE(disk_->unsynced_bytes(), kMegabyte / 2);
+  ASSERT_NO_FATAL_FAILURE(write(5 * kMegabyte));
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  while (disk_->unsynced_bytes() > 2 * kMegabyte && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::yield();
   }
-  EXPECT_LE(disk->unsynced_bytes(), 2 * kMegabyte);
-  store_.reset();
+  EXPECT_LE(disk_->unsynced_bytes(), 2 * kMegabyte);
 }
 
 TEST_F(StoreTest, AFailedCallIsLearnedAtOnceWithQualityZero) {
