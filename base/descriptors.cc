@@ -1,6 +1,7 @@
 #include "base/descriptors.h"
 
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -37,8 +38,10 @@ std::size_t raise_descriptor_limit() {
 void reserve_descriptors() {
   constexpr std::size_t kMost = 65'536;  // 8 bytes each
   const std::size_t last = std::min(descriptor_limit(), kMost) - 1;
-  const int copy = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, static_cast<int>(last));
+  const int any = ::eventfd(0, EFD_CLOEXEC);
+  const int copy = ::fcntl(any, F_DUPFD_CLOEXEC, static_cast<int>(last));
   if (copy >= 0) ::close(copy);
+  if (any >= 0) ::close(any);
 }
 
 DescriptorShares share_descriptors(std::size_t limit) {

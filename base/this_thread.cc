@@ -1,11 +1,13 @@
 #include "base/this_thread.h"
 
+#include <linux/sched.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
 
 namespace yardmaster {
@@ -32,11 +34,16 @@ void name_this_thread(const char* name) {
 }
 
 void ask_for_short_slices() {
-  if (::sched_getscheduler(0) != SCHED_OTHER) return;  // someone has thought of something better
+  // Of another policy someone has thought.
+  if ((::sched_getscheduler(0) & ~SCHED_RESET_ON_FORK) != SCHED_OTHER) return;
+  errno = 0;
+  const int nice = ::getpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()));
+  if (errno != 0) return;
   SchedulingAttributes attributes{};
   attributes.size = sizeof attributes;
   attributes.policy = SCHED_OTHER;
-  attributes.nice = ::getpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()));
+  attributes.flags = SCHED_FLAG_RESET_ON_FORK;
+  attributes.nice = nice;
   attributes.runtime = kShortSliceNs;
   static_cast<void>(::syscall(SYS_sched_setattr, 0, &attributes, 0));
 }

@@ -9,8 +9,8 @@ void name_this_thread(const char* name);
 /// For threads that requests wait for, of short turns: asks the scheduler for slices of a tenth of
 /// a millisecond, so that the calling thread runs at once when it wakes, where another program has
 /// the processor, and not when that one's slice of some milliseconds is over. It gets no more of
-/// the processor by that. Linux 6.12 and later; elsewhere, and where the system refuses it, nothing
-/// changes.
+/// the processor by that. Threads that it starts have usual slices. Linux 6.12 and later;
+/// elsewhere, and where the system refuses it, nothing changes.
 void ask_for_short_slices();
 
 }  // namespace yardmaster

@@ -124,7 +124,7 @@ int serve(const std::string& config_file) {
   if ((*daemon)->open()) {
     spdlog::warn("there are no keys: whoever reaches this address may use it");
   }
-  reserve_descriptors();
+  reserve_descriptors();  // takes time that a start should not wait for
   int signal = signals.next();
   for (; signal == SIGHUP; signal = signals.next()) reload(**daemon);
   spdlog::info("signal {}: draining", signal);
