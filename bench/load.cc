@@ -8,7 +8,8 @@
 // The bodies are the lines of FILE, in turn. Closed loop: each connection sends its next request
 // when it has its answer. With --rate R requests are due at fixed times, R a second over all
 // connections, and latency counts from when a request was due (so one that waits for a free
-// connection waits in the figure: no coordinated omission). --stream reads chunked bodies and also
+// connection waits in the figure: no coordinated omission); all that are due in S seconds are sent,
+// however long that takes. --stream reads chunked bodies and also
 // times the first byte of the body. Prints one JSON object; times in microseconds.
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -20,6 +21,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -117,8 +119,7 @@ class Load {
   explicit Load(const Options& options) : options_(options) { read_bodies(); }
 
   int run() {
-    ::prctl(PR_SET_TIMERSLACK, 1UL);  // nanosecond: requests begin when they are due
-    yardmaster::ask_for_short_slices();
+    if (options_.rate > 0) begin_in_time();
     epoll_ = ::epoll_create1(0);
     connections_.resize(options_.connections);
     for (std::size_t i = 0; i < connections_.size(); ++i) {
@@ -142,6 +143,12 @@ class Load {
   }
 
  private:
+  /// Requests begin when they are due, also beside busy programs.
+  static void begin_in_time() {
+    ::prctl(PR_SET_TIMERSLACK, 1UL);  // nanosecond
+    yardmaster::ask_for_short_slices();
+  }
+
   void read_bodies() {
     std::ifstream file(options_.bodies);
     for (std::string body; std::getline(file, body);) {
@@ -212,8 +219,9 @@ class Load {
   /// Until the next request is due and has a connection. It sleeps, since a generator that asks
   /// again and again takes a core from those whom it measures, as no client does.
   Clock::duration wait() const {
+    if (options_.rate <= 0 || idle_.empty()) return kPatience;
     const Clock::time_point due = due_time(sent_);
-    if (options_.rate <= 0 || idle_.empty() || !more_to_send(due)) return kPatience;
+    if (!more_to_send(due)) return kPatience;
     return std::max(due - Clock::now(), Clock::duration(0));
   }
 
@@ -223,7 +231,7 @@ class Load {
     const auto whole = std::chrono::duration_cast<std::chrono::seconds>(left);
     const timespec timeout{whole.count(), (left - whole).count()};
     const int count = ::epoll_pwait2(epoll_, events, 256, &timeout, nullptr);
-    if (count < 0) {
+    if (count < 0 && errno != EINTR) {
       std::perror("load: epoll_pwait2");
       return false;
     }

@@ -134,8 +134,8 @@ def route(s):
                   [[name, us(learning[name]["per_s"]), *latency_cells(learning[name])]
                    for name in ("quiet", "learning")])
     if "route_beside_busy" in s:
-        text += ("\nAt 2,000 requests/s, with two programs of others that never sleep, one on each "
-                 "core:\n\n")
+        text += ("\nBeside two programs of others that never sleep, one on each core; the echo does "
+                 "not ask for [short slices](operations.md#what-to-watch):\n\n")
         text += table(["", "requests/s", *LATENCY_HEAD],
                       [[name, us(run["per_s"]), *latency_cells(run)]
                        for name, run in s["route_beside_busy"].items()])

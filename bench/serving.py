@@ -21,6 +21,7 @@ from harness import (add_differences, busy_programs, cpu_s, free_port, memory_mb
 
 SERVER_CORE, LOAD_CORE = "0", "1"
 MODELS = 12
+BESIDE_BUSY_RATE = 4000
 
 
 class Bench:
@@ -151,8 +152,9 @@ class Bench:
                     busy_programs((SERVER_CORE, LOAD_CORE)):
                 self.result["route_beside_busy"] = self.in_turn({
                     "daemon": lambda: self.load(port, "/v1/route", bodies, connections=64,
-                                                rate=2000),
-                    "echo": lambda: self.load(echo_port, "/", bodies, connections=64, rate=2000)})
+                                                rate=BESIDE_BUSY_RATE),
+                    "echo": lambda: self.load(echo_port, "/", bodies, connections=64,
+                                              rate=BESIDE_BUSY_RATE)})
 
     def learning_while_serving(self, port, saturated, bodies):
         """The tail of serving at half the saturated rate, while a backlog is being learned."""
