@@ -8,10 +8,11 @@
 
 namespace yardmaster::replay {
 
-/// Checks that the tables of a family whose keys are dense sequence numbers hold all of [first,
-/// last], and nothing beyond, by the tables' own bounds: the manifest, where its end is missing,
-/// names fewer tables than there were, and RocksDB takes it as it is. Call just after opening, when
-/// all is in tables. Fails with corrupt.
+/// Checks that a family whose keys are dense sequence numbers lacks no table of [first, last], and
+/// has none beyond: the manifest, where its end is missing, names fewer than there were, and
+/// RocksDB takes it as it is. Where tables are missing, so is the key that follows on the last key
+/// of one that is there, or the first or the last of all. Call just after opening, when all is in
+/// tables and nothing was put together without what is missing. Fails with corrupt.
 Status check_coverage(const Database::View& view, Family family, std::uint64_t first,
                       std::uint64_t last);
 

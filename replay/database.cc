@@ -88,16 +88,29 @@ rocksdb::Env* base_env(const Database::Options& options) {
   return options.env != nullptr ? options.env : rocksdb::Env::Default();
 }
 
+/// A directory that cannot be read has none; RocksDB will say so.
 bool holds_tables(const std::filesystem::path& directory) {
   std::error_code unseen;
-  const std::filesystem::directory_iterator files(directory, unseen);
-  return std::any_of(begin(files), end(files),
-                     [](const auto& file) { return file.path().extension() == ".sst"; });
+  std::filesystem::directory_iterator file(directory, unseen);
+  for (; !unseen && file != std::filesystem::directory_iterator(); file.increment(unseen)) {
+    if (file->path().extension() == ".sst") return true;
+  }
+  return false;
+}
+
+/// Whether anything was ever stored: nothing is before the store is made.
+bool holds_records(const std::filesystem::path& directory) {
+  for (const auto& [number, log] : logs_of(directory)) {
+    std::error_code unseen;
+    const auto bytes = std::filesystem::file_size(log, unseen);
+    if (!unseen && bytes > 0) return true;
+  }
+  return holds_tables(directory);
 }
 
 /// Reads only the manifest: a store of a newer version is left as it is. Fewer families than
-/// ours are what a crash in the middle of creating the store leaves behind; where there are tables
-/// the manifest has lost its end, and RocksDB would remove those that it does not name.
+/// ours are what a crash in the middle of creating the store leaves behind; where there are records
+/// the manifest is gone or has lost its end, and RocksDB would remove what it does not name.
 Status check_format(const Database::Options& options, bool must_exist) {
   std::vector<std::string> names;
   const std::string directory = options.directory.string();
@@ -105,6 +118,11 @@ Status check_format(const Database::Options& options, bool must_exist) {
                                                       directory, &names);
   if (!listed.ok()) {
     const bool absent = listed.IsPathNotFound() || is_absent(options.directory);
+    if (absent && holds_records(options.directory)) {
+      return fail(ErrorCode::corrupt, "the replay store in '" + directory +
+                                          "' has records, but its file CURRENT is gone; restore a "
+                                          "backup");
+    }
     if (absent && !must_exist) return {};
     if (absent) {
       return fail(ErrorCode::not_found, "no replay store in '" + directory +
@@ -130,9 +148,9 @@ Status check_format(const Database::Options& options, bool must_exist) {
                     : "the RocksDB in '" + directory + "' has the column family '" + name +
                           "', which is not of a replay store; use another data_dir");
   }
-  if (names.size() <= kFamilies && holds_tables(options.directory)) {
+  if (names.size() <= kFamilies && holds_records(options.directory)) {
     return fail(ErrorCode::corrupt, "the manifest of the replay store in '" + directory +
-                                        "' has lost its end, and tables are not named any more; "
+                                        "' has lost its end, and records are not named any more; "
                                         "restore a backup");
   }
   return {};

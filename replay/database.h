@@ -33,7 +33,8 @@ class Database {
   };
 
   /// Opens or creates. Fails with unavailable when another process has it open, unsupported when
-  /// it is not ours or of a newer format (and then it is not touched), corrupt or io.
+  /// it is not ours or of a newer format (and then it is not touched), corrupt or io. Files that
+  /// RocksDB removes stay until remove_obsolete().
   static Result<std::unique_ptr<Database>> open(Options options);
 
   /// Opens what another process may have open for writing, as it stands now (a RocksDB secondary

@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/failpoint.h"
 #include "replay/coverage.h"
 #include "replay/reader.h"
 #include "replay/writer.h"
@@ -228,6 +229,7 @@ Result<std::unique_ptr<Store>> Store::open(StoreOptions options, env::QualityObj
     const Status whole = check_whole(**database, *view, ledger.counters());
     if (!whole) return fail(whole.error());
   }
+  failpoint("store.opened");
   (*database)->remove_obsolete();
   return std::make_unique<WritableStore>(std::move(*database), std::move(ledger), options);
 }

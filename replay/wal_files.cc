@@ -69,6 +69,7 @@ rocksdb::IOStatus WalFiles::NewWritableFile(const std::string& name,
     if (const auto synced = sync(); !synced.ok()) return synced;
   }
   const auto status = target()->NewWritableFile(name, options, file, context);
+  if (status.ok() && name.ends_with(".sst")) note_table(name);
   if (!status.ok() || !log) return status;
   *file = std::make_unique<Log>(std::move(*file), logs_);
   const std::lock_guard lock(logs_->mutex);
@@ -106,8 +107,15 @@ bool WalFiles::hold_removal(const std::string& name) {
     return false;
   }
   const std::lock_guard lock(removals_mutex_);
-  if (removals_held_) held_.push_back(name);
-  return removals_held_;
+  const bool is_new = std::find(new_tables_.begin(), new_tables_.end(), name) != new_tables_.end();
+  if (!removals_held_ || is_new) return false;
+  held_.push_back(name);
+  return true;
+}
+
+void WalFiles::note_table(const std::string& name) {
+  const std::lock_guard lock(removals_mutex_);
+  if (removals_held_) new_tables_.push_back(name);
 }
 
 void WalFiles::hold_removals() {
@@ -121,6 +129,7 @@ void WalFiles::remove_held() {
     const std::lock_guard lock(removals_mutex_);
     removals_held_ = false;
     names.swap(held_);
+    new_tables_.clear();
   }
   // What cannot be removed RocksDB tries again at the next opening.
   for (const std::string& name : names) {

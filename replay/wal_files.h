@@ -39,8 +39,9 @@ class WalFiles final : public rocksdb::FileSystemWrapper {
   /// Puts on the disk all that was written to the logs before the call.
   rocksdb::IOStatus sync();
 
-  /// From now on tables, logs and manifests that RocksDB removes stay, until remove_held(). Opening
-  /// removes all that a manifest does not name, which may have lost its end.
+  /// From now on tables, logs and manifests that RocksDB removes stay, until remove_held(), but for
+  /// tables that are made meanwhile. Opening removes all that a manifest does not name, which may
+  /// have lost its end.
   void hold_removals();
   void remove_held();
 
@@ -49,6 +50,7 @@ class WalFiles final : public rocksdb::FileSystemWrapper {
 
   bool is_log(std::string_view name) const;
   bool hold_removal(const std::string& name);
+  void note_table(const std::string& name);
 
   /// The logs that are open. Its lock is held during a sync, so that no log is closed under it;
   /// writes do not take it.
@@ -62,8 +64,9 @@ class WalFiles final : public rocksdb::FileSystemWrapper {
   std::shared_ptr<Logs> logs_;
 
   std::mutex removals_mutex_;
-  bool removals_held_ = false;     // guarded by it, and so is
-  std::vector<std::string> held_;  // in the order in which they were to go
+  bool removals_held_ = false;           // guarded by removals_mutex_
+  std::vector<std::string> held_;        // in the order in which they were to go; the same
+  std::vector<std::string> new_tables_;  // made since hold_removals(); the same
 };
 
 }  // namespace yardmaster::replay

@@ -24,14 +24,17 @@ enum class Damage { flipped_bit, cut_short, zeroed };
 
 class DamagedFiles : public testing::Test {
  protected:
-  /// A store with tables and a log that has not become one.
-  static void make_store(const fs::path& directory) {
-    auto store = replay::Store::open(crash::store_options(directory), crash::objective());
+  /// A store with tables, unless it is of few decisions, and a log that has not become one. What
+  /// `options` do not keep is removed.
+  static void make_store(const replay::StoreOptions& options,
+                         std::uint64_t decisions = kDecisions) {
+    auto store = replay::Store::open(options, crash::objective());
     ASSERT_TRUE(store) << store.error().message;
+    (*store)->keep_rows_after(decisions);
     std::mutex mutex;
     std::condition_variable changed;
     std::uint64_t stored = 0;
-    for (std::uint64_t n = 1; n <= kDecisions; ++n) {
+    for (std::uint64_t n = 1; n <= decisions; ++n) {
       (*store)->append_decision(crash::decision(n), [](const Status&) {});
       (*store)->append_outcome(crash::decision_id(n), crash::outcome(n), "", [](const Status&) {});
       (*store)->append_feedback({crash::feedback(n)}, [&](const auto&) {
@@ -43,7 +46,12 @@ class DamagedFiles : public testing::Test {
       changed.wait(lock, [&] { return n - stored < 100; });
     }
     std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return stored == kDecisions; });
+    changed.wait(lock, [&] { return stored == decisions; });
+    lock.unlock();
+    ASSERT_TRUE((*store)->tick());
+  }
+  static void make_store(const fs::path& directory, std::uint64_t decisions = kDecisions) {
+    make_store(crash::store_options(directory), decisions);
   }
 
   static std::vector<fs::path> files_of(const fs::path& directory) {
@@ -84,7 +92,7 @@ class DamagedFiles : public testing::Test {
 
   /// Whether the store could be read as a whole; what it holds is then checked. A log that lost its
   /// end is as a crash leaves it: what is there must be all up to some moment.
-  static bool check(const fs::path& directory, bool lost_end) {
+  static bool check(const fs::path& directory, bool lost_end, std::uint64_t expected = kDecisions) {
     auto store = replay::Store::open(crash::store_options(directory), crash::objective());
     if (!store) {
       EXPECT_TRUE(told_what_to_do(store.error())) << store.error().message;
@@ -103,8 +111,8 @@ class DamagedFiles : public testing::Test {
       EXPECT_TRUE(told_what_to_do(read.error())) << read.error().message;
       return false;
     }
-    EXPECT_TRUE(lost_end || (decisions == kDecisions && !missing))
-        << decisions << " decisions are left of " << kDecisions << ", and nothing said so";
+    EXPECT_TRUE(lost_end || (decisions == expected && !missing))
+        << decisions << " decisions are left of " << expected << ", and nothing said so";
     store->reset();
     const Status verified = replay::verify(directory);
     EXPECT_TRUE(verified || told_what_to_do(verified.error())) << verified.error().message;
@@ -138,37 +146,94 @@ TEST_F(DamagedFiles, AreNoticedOrHarmNothing) {
   EXPECT_GT(noticed, rounds / 4) << "damage that is never noticed was none";
 }
 
-/// With a log of what is in no table yet, and where the store was opened again and all is in
-/// tables.
-class DamagedManifest : public DamagedFiles, public testing::WithParamInterface<bool> {};
+enum class State { tables_and_log, tables_alone, log_alone, some_removed };
+
+class DamagedManifest : public DamagedFiles, public testing::WithParamInterface<State> {
+ protected:
+  void SetUp() override {
+    replay::StoreOptions options = crash::store_options(sound_);
+    if (GetParam() == State::log_alone) decisions_ = 20;
+    if (GetParam() == State::some_removed) {
+      options.reward_window = std::chrono::hours(1);
+      options.max_bytes = 200'000;
+    }
+    ASSERT_NO_FATAL_FAILURE(make_store(options, decisions_));
+    if (GetParam() == State::tables_alone) make_store(options, 0);
+    if (GetParam() == State::some_removed) {
+      EXPECT_GT((*replay::Store::open_read_only(sound_))->stats().first_decision, 1u);
+    }
+  }
+
+  void copy_sound() {
+    fs::remove_all(copy_);
+    fs::copy(sound_, copy_);
+  }
+
+  /// Whether it opens; where it does not, all files are there still.
+  static bool opens(const fs::path& directory) {
+    const std::vector<fs::path> files = files_of(directory);
+    const auto store = replay::Store::open(crash::store_options(directory), crash::objective());
+    if (store) return true;
+    EXPECT_TRUE(told_what_to_do(store.error())) << store.error().message;
+    for (const fs::path& file : files) EXPECT_TRUE(fs::exists(file)) << file;
+    return false;
+  }
+
+  /// Whether the store that opens is the sound one. Once something was removed, only that no
+  /// decision is missing: nothing counts their feedback any more.
+  bool is_whole() {
+    if (GetParam() != State::some_removed) return check(copy_, false, decisions_);
+    const auto store = replay::Store::open(crash::store_options(copy_), crash::objective());
+    if (!store) return false;
+    std::uint64_t decisions = (*store)->stats().first_decision - 1;
+    const Status read = (*store)->for_each_decision(1, [&](const DecisionRecord& record) {
+      EXPECT_EQ(record.decision, crash::decision(++decisions));
+      return true;
+    });
+    EXPECT_TRUE(!read || decisions == kDecisions) << decisions << ", and nothing said so";
+    return read.has_value();
+  }
+
+  std::uint64_t decisions_ = kDecisions;
+  const fs::path sound_ = dir_.path() / "sound", copy_ = dir_.path() / "copy";
+};
 
 TEST_P(DamagedManifest, ThatLostItsEndIsNoticedAndNothingIsRemoved) {
-  const fs::path sound = dir_.path() / "sound";
-  ASSERT_NO_FATAL_FAILURE(make_store(sound));
-  if (GetParam()) {
-    ASSERT_TRUE(replay::Store::open(crash::store_options(sound), crash::objective()));
-  }
-  constexpr std::uint64_t kCuts = 60;
+  constexpr std::uint64_t kCuts = 30;
   int noticed = 0;
   for (std::uint64_t cut = 0; cut < kCuts && !HasFailure(); ++cut) {
     SCOPED_TRACE("cut " + std::to_string(cut));
-    const fs::path copy = dir_.path() / "copy";
-    fs::remove_all(copy);
-    fs::copy(sound, copy);
-    const std::vector<fs::path> files = files_of(copy);
-    for (const fs::path& file : files) {
+    copy_sound();
+    for (const fs::path& file : files_of(copy_)) {
       if (!file.filename().string().starts_with("MANIFEST")) continue;
       fs::resize_file(file, fs::file_size(file) * cut / kCuts);
     }
-    const bool opens =
-        replay::Store::open(crash::store_options(copy), crash::objective()).has_value();
-    for (const fs::path& file : files) EXPECT_TRUE(opens || fs::exists(file)) << file;
-    if (!opens || !check(copy, false)) ++noticed;
+    if (!opens(copy_) || !is_whole()) ++noticed;
   }
-  EXPECT_GT(noticed, 20);
+  EXPECT_GT(noticed, 10);
 }
 
-INSTANTIATE_TEST_SUITE_P(, DamagedManifest, testing::Bool());
+TEST_P(DamagedManifest, ThatIsNamedNowhereIsNoticedAgainAndAgain) {
+  copy_sound();
+  fs::remove(copy_ / "CURRENT");
+  for (int start = 0; start < 3; ++start) EXPECT_FALSE(opens(copy_));
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, DamagedManifest,
+                         testing::Values(State::tables_and_log, State::tables_alone,
+                                         State::log_alone, State::some_removed),
+                         [](const auto& state) -> std::string {
+                           switch (state.param) {
+                             case State::tables_and_log:
+                               return "TablesAndLog";
+                             case State::tables_alone:
+                               return "TablesAlone";
+                             case State::log_alone:
+                               return "LogAlone";
+                             default:
+                               return "SomeRemoved";
+                           }
+                         });
 
 TEST_F(DamagedFiles, ALogWhoseEndWasNeverWrittenIsTakenUpToThere) {
   const std::uint64_t seed = crash::seed(7);

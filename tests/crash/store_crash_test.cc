@@ -131,10 +131,10 @@ struct Failpoint {
   const char* name;
   std::uint64_t often;
 };
-constexpr Failpoint kFailpoints[] = {{"store.in_group", 2000},    {"store.before_log", 200},
-                                     {"store.after_log", 200},    {"store.before_sync", 200},
-                                     {"store.after_sync", 200},   {"store.flush", 10},
-                                     {"store.table_written", 10}, {"store.compaction", 2}};
+constexpr Failpoint kFailpoints[] = {
+    {"store.in_group", 2000},    {"store.before_log", 200}, {"store.after_log", 200},
+    {"store.before_sync", 200},  {"store.after_sync", 200}, {"store.flush", 10},
+    {"store.table_written", 10}, {"store.compaction", 2},   {"store.opened", 1}};
 
 TEST_F(StoreCrash, WhatWasAcknowledgedBeforeAKillIsThereOnceAfterwards) {
   Rng rng(seed_);
