@@ -155,10 +155,10 @@ TEST_F(ChatFaults, TenThousandLeaveNoConnectionAndNoMemoryBehind) {
     ASSERT_EQ(answers.failed, 0);
   }
   EXPECT_LE(sockets_left(), sockets + kClients);
-  // The store may hold as much of the decisions before it writes them out; a sanitizer holds what
-  // was freed.
+  // The store's write buffers may hold 128 MiB of the decisions, of which there are the more the
+  // busier the machine is; a sanitizer holds what was freed.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  EXPECT_LE(resident_bytes(), memory + 100'000'000);
+  EXPECT_LE(resident_bytes(), memory + 200'000'000);
 #else
   static_cast<void>(memory);
 #endif
