@@ -12,8 +12,7 @@ namespace yardmaster {
 /// thread asks for more that long before it sleeps, as KVM's halt polling does: a thread that
 /// sleeps is woken late, by tens of microseconds where the processor is a virtual one. In between
 /// it yields the processor to whoever else can run. Where work comes seldom it sleeps at once, and
-/// so it does while there is background work, and for a while after a program beside it took the
-/// processor for long. 0 is run().
+/// so it does while there is background work. 0 is run().
 void run_with_busy_poll(boost::asio::io_context& io, std::chrono::microseconds longest,
                         const BackgroundWork& background);
 
