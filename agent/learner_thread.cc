@@ -1,8 +1,6 @@
 #include "agent/learner_thread.h"
 
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 
@@ -209,7 +207,7 @@ void LearnerThread::post(std::function<void()> task) {
 
 void LearnerThread::run() {
   name_this_thread("learner");
-  if (::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kLowestPriority) != 0) {
+  if (!be_nice(kLowestPriority)) {
     spdlog::warn("learner: its priority could not be lowered; it competes with serving");
   }
   for (;;) {

@@ -33,6 +33,10 @@ void name_this_thread(const char* name) {
   static_cast<void>(::pthread_setname_np(::pthread_self(), name));
 }
 
+bool be_nice(int niceness) {
+  return ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness) == 0;
+}
+
 void ask_for_short_slices() {
   // Of another policy someone has thought.
   if ((::sched_getscheduler(0) & ~SCHED_RESET_ON_FORK) != SCHED_OTHER) return;

@@ -1,13 +1,11 @@
 #include "replay/listener.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <cstdint>
 #include <map>
 #include <mutex>
 
 #include "base/failpoint.h"
+#include "base/this_thread.h"
 
 namespace yardmaster::replay {
 namespace {
@@ -43,10 +41,9 @@ class Listener final : public rocksdb::EventListener {
   }
 
  private:
-  /// A job on the calling thread, which it makes so nice. Best effort: it may be nicer already, and
-  /// then not be let back.
+  /// A job on the calling thread, which it makes so nice. Best effort.
   void begin(std::uint64_t thread, int niceness) {
-    static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness));
+    static_cast<void>(be_nice(niceness));
     const std::lock_guard lock(mutex_);
     jobs_.try_emplace(thread, work_);
   }

@@ -21,22 +21,14 @@ Syncer::~Syncer() {
 }
 
 void Syncer::after_sync(std::vector<Completion> completions) {
-  bool was_empty;
+  bool was_wanted;
   {
     const std::lock_guard lock(mutex_);
-    was_empty = waiting_.empty();
+    was_wanted = std::exchange(wanted_, true);
     waiting_.insert(waiting_.end(), std::make_move_iterator(completions.begin()),
                     std::make_move_iterator(completions.end()));
   }
-  if (was_empty) wake_.notify_one();
-}
-
-void Syncer::sync_soon() {
-  {
-    const std::lock_guard lock(mutex_);
-    wanted_ = true;
-  }
-  wake_.notify_one();
+  if (!was_wanted) wake_.notify_one();
 }
 
 void Syncer::run() {
@@ -46,10 +38,9 @@ void Syncer::run() {
   while (true) {
     {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return stopping_ || wanted_ || !waiting_.empty(); });
-      if (waiting_.empty() && !wanted_) return;
+      wake_.wait(lock, [this] { return stopping_ || wanted_; });
+      if (!std::exchange(wanted_, false)) return;
       covered.swap(waiting_);
-      wanted_ = false;
     }
     failpoint("store.before_sync");
     const Status synced = sync();

@@ -23,12 +23,9 @@ class Syncer {
   /// Syncs what is left, completes it, and ends the thread.
   ~Syncer();
 
-  /// Calls each completion once what is written now is on the disk, or with why it is not.
+  /// Calls each completion, if there are any, once what is written now is on the disk, or with why
+  /// it is not; then the store is unwritable.
   void after_sync(std::vector<Completion> completions);
-
-  /// Has what is written now synced soon, though nobody waits for it. A failure makes the store
-  /// unwritable, as that of any sync.
-  void sync_soon();
 
  private:
   void run();
@@ -40,7 +37,7 @@ class Syncer {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<Completion> waiting_;
-  bool wanted_ = false;
+  bool wanted_ = false;  ///< a sync, by those who wait or for nobody
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -14,7 +14,7 @@ namespace {
 
 tl::unexpected<Error> broken(const std::string& what) {
   return fail(ErrorCode::corrupt, "the replay store does not hold together: " + what +
-                                      "; keep a copy for a report, restore a backup");
+                                      "; restore a backup, and keep a copy for a report");
 }
 
 /// What the rows say of one decision.

@@ -226,17 +226,6 @@ Status Writer::commit(Turn& turn) {
   return {};
 }
 
-/// For those who wait for it, or where much was written since the last.
-void Writer::ask_for_sync(Owed& owed) {
-  if (owed.synced.empty() && unsynced_bytes_ < kSyncBytes) return;
-  unsynced_bytes_ = 0;
-  if (owed.synced.empty()) {
-    syncer_.sync_soon();
-  } else {
-    syncer_.after_sync(std::move(owed.synced));
-  }
-}
-
 /// Publishes what was written and pays what is owed.
 void Writer::settle(Owed& owed, const Status& written) {
   const Counters counters = ledger_.counters();
@@ -248,10 +237,11 @@ void Writer::settle(Owed& owed, const Status& written) {
     if (new_rows && on_rows_) on_rows_(counters.rows);
   }
   for (auto& [done, status] : owed.logged) done(status && !written ? written : status);
-  if (written) {
-    ask_for_sync(owed);
-  } else {
+  if (!written) {
     for (const Syncer::Completion& complete : owed.synced) complete(written);
+  } else if (!owed.synced.empty() || unsynced_bytes_ >= kSyncBytes) {
+    syncer_.after_sync(std::move(owed.synced));
+    unsynced_bytes_ = 0;
   }
   if (housekeeping_) return;
   if (written) erase_texts();

@@ -60,7 +60,6 @@ class Writer {
   void apply(Turn& turn, Task& task, Owed& owed);
   void keep_house(Turn& turn);
   Status commit(Turn& turn);
-  void ask_for_sync(Owed& owed);
   void settle(Owed& owed, const Status& written);
   void end_housekeeping(const Status& status);
   void erase_texts();

@@ -38,7 +38,7 @@ TEST(ThisThread, ShortSlicesAreThisThreadsOwn) {
 
 TEST(ThisThread, ShortSlicesLeavePriorityAndPolicyAsTheyAre) {
   std::thread([] {
-    static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness() + 1));
+    static_cast<void>(be_nice(niceness() + 1));
     const int policy_before = policy(), niceness_before = niceness();
     ask_for_short_slices();
     EXPECT_EQ(policy(), policy_before);
