@@ -1,20 +1,13 @@
 #pragma once
 
-#include <chrono>
-#include <thread>
-
 #include "base/background_work.h"
+#include "tests/common/eventually.h"
 
 namespace yardmaster::test {
 
 /// Waits until there is none; false if there is some for 20 s.
 inline bool ends(const BackgroundWork& work) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (work.under_way()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::yield();
-  }
-  return true;
+  return eventually([&] { return !work.under_way(); });
 }
 
 }  // namespace yardmaster::test

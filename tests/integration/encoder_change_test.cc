@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "env/builtin_table.h"
+#include "tests/common/eventually.h"
 #include "tests/integration/daemon_fixture.h"
 
 namespace yardmaster {
@@ -48,10 +49,7 @@ class EncoderChange : public test::DaemonFixture {
 
   template <class Condition>
   void wait_until(const Condition& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!condition() && std::chrono::steady_clock::now() < deadline) {
-    }
-    EXPECT_TRUE(condition()) << get("/v1/admin/policy").text;
+    EXPECT_TRUE(test::eventually(condition)) << get("/v1/admin/policy").text;
   }
 
   void wait_for_rows(std::int64_t rows) {

@@ -3,13 +3,13 @@
 
 #include <gmock/gmock.h>
 
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
 
 #include "agent/keys/api_key.h"
+#include "tests/common/eventually.h"
 #include "tests/integration/flaky_model_fixture.h"
 
 namespace yardmaster {
@@ -148,12 +148,8 @@ TEST_F(Observing, ThreadsBearTheNamesOfTheirWork) {
   ask("first");
   const auto expected =
       IsSupersetOf({"io", "store-writer", "store-syncer", "learner", "access-log"});
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  std::set<std::string> names = thread_names();
-  while (!testing::Value(names, expected) && std::chrono::steady_clock::now() < deadline) {
-    names = thread_names();
-  }
-  EXPECT_THAT(names, expected);
+  test::eventually([&] { return testing::Value(thread_names(), expected); });
+  EXPECT_THAT(thread_names(), expected);
 }
 
 TEST_F(Observing, AnAccessLogThatCannotBeOpenedStopsTheStart) {

@@ -5,8 +5,8 @@
 #include <rocksdb/env.h>
 
 #include <chrono>
-#include <thread>
 
+#include "tests/common/eventually.h"
 #include "tests/common/power_loss_disk.h"
 #include "tests/unit/replay/store_fixture.h"
 
@@ -115,11 +115,7 @@ TEST_F(SyncedLogTest, ItIsSyncedNowAndThenThoughNobodyWaits) {
   ASSERT_NO_FATAL_FAILURE(write(kMegabyte / 2));
   EXPECT_GE(disk_->unsynced_bytes(), kMegabyte / 2);
   ASSERT_NO_FATAL_FAILURE(write(5 * kMegabyte));
-  const auto deadline = std::chrono::steady_clock::now() + 20s;
-  while (disk_->unsynced_bytes() > 2 * kMegabyte && std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::yield();
-  }
-  EXPECT_LE(disk_->unsynced_bytes(), 2 * kMegabyte);
+  EXPECT_TRUE(test::eventually([&] { return disk_->unsynced_bytes() <= 2 * kMegabyte; }));
 }
 
 TEST_F(StoreTest, AFailedCallIsLearnedAtOnceWithQualityZero) {
