@@ -9,8 +9,8 @@
 // when it has its answer. With --rate R requests are due at fixed times, R a second over all
 // connections, and latency counts from when a request was due (so one that waits for a free
 // connection waits in the figure: no coordinated omission); all that are due in S seconds are sent,
-// however long that takes. --stream reads chunked bodies and also
-// times the first byte of the body. Prints one JSON object; times in microseconds.
+// however long that takes. --stream reads chunked bodies and also times the first byte of the body.
+// Prints one JSON object; times in microseconds.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

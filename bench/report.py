@@ -108,6 +108,12 @@ def latency_cells(run):
 LATENCY_HEAD = ["p50", "p90", "p99", "p99.9"]
 
 
+def rate_table(first, runs):
+    """Requests a second and their latencies, a run each."""
+    return table([first, "requests/s", *LATENCY_HEAD],
+                 [[name, us(run["per_s"]), *latency_cells(run)] for name, run in runs.items()])
+
+
 def route(s):
     rows = []
     for connections, figures in s["route_closed"].items():
@@ -124,21 +130,14 @@ def route(s):
         for connections, figures in s["route_closed"].items()) + ".\n")
     text += ("\nOpen loop, at parts of the saturated rate, from when a request was due "
              "(256 connections):\n\n")
-    text += table(["part", "requests/s", *LATENCY_HEAD],
-                  [[part, us(run["per_s"]), *latency_cells(run)]
-                   for part, run in s["route_open"].items()])
+    text += rate_table("part", s["route_open"])
     learning = s["learning_while_serving"]
     text += "\n![Latency](plots/route-latency.svg)\n\n![Requests](plots/route-rate.svg)\n"
     text += ("\nWith a backlog of 20,000 rows being learned beside half the saturated rate:\n\n")
-    text += table(["", "requests/s", *LATENCY_HEAD],
-                  [[name, us(learning[name]["per_s"]), *latency_cells(learning[name])]
-                   for name in ("quiet", "learning")])
-    if "route_beside_busy" in s:
-        text += ("\nBeside two programs of others that never sleep, one on each core; the echo does "
-                 "not ask for [short slices](operations.md#what-to-watch):\n\n")
-        text += table(["", "requests/s", *LATENCY_HEAD],
-                      [[name, us(run["per_s"]), *latency_cells(run)]
-                       for name, run in s["route_beside_busy"].items()])
+    text += rate_table("", {name: learning[name] for name in ("quiet", "learning")})
+    text += ("\nBeside two programs of others that never sleep, one on each core; the echo does not "
+             "ask for [short slices](operations.md#what-to-watch):\n\n")
+    text += rate_table("", s["route_beside_busy"])
     if "compaction" in s:
         text += "\n" + compaction(s["compaction"])
     if "allocations" in s:

@@ -21,7 +21,6 @@ from harness import (add_differences, busy_programs, cpu_s, free_port, memory_mb
 
 SERVER_CORE, LOAD_CORE = "0", "1"
 MODELS = 12
-BESIDE_BUSY_RATE = 4000
 
 
 class Bench:
@@ -150,11 +149,10 @@ class Bench:
             self.learning_while_serving(port, saturated, bodies)
             with running(echo, SERVER_CORE, echo_port, "/"), \
                     busy_programs((SERVER_CORE, LOAD_CORE)):
+                open_loop = {"connections": 64, "rate": 4000}
                 self.result["route_beside_busy"] = self.in_turn({
-                    "daemon": lambda: self.load(port, "/v1/route", bodies, connections=64,
-                                                rate=BESIDE_BUSY_RATE),
-                    "echo": lambda: self.load(echo_port, "/", bodies, connections=64,
-                                              rate=BESIDE_BUSY_RATE)})
+                    "daemon": lambda: self.load(port, "/v1/route", bodies, **open_loop),
+                    "echo": lambda: self.load(echo_port, "/", bodies, **open_loop)})
 
     def learning_while_serving(self, port, saturated, bodies):
         """The tail of serving at half the saturated rate, while a backlog is being learned."""
